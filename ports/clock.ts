@@ -11,6 +11,8 @@ export interface Clock {
   monotonicMs(): number
   /** Calls `callback` once, `delayMs` from now. */
   after(delayMs: number, callback: () => void): Timer
+  /** Resolves once the events that are pending now were handled: a long computation lets its sockets be served in between. */
+  turn(): Promise<void>
 }
 
 /** Resolves after `delayMs`, at once when `signal` is aborted. It never rejects. */
