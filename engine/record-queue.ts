@@ -1,0 +1,88 @@
+import type { FetchedChunk } from '../ports/kafka-client.ts'
+import { CommittedCursor } from '../records/committed-cursor.ts'
+
+/**
+ * Records of one source partition that were fetched and not yet processed. The head is the record that `cursor` stands on: its views are valid
+ * until `advance`.
+ */
+export class RecordQueue {
+  readonly topic: string
+  readonly partition: number
+  readonly cursor = new CommittedCursor()
+  #chunks: FetchedChunk[] = []
+  #hasHead = false
+  #position: number
+  #bufferedBytes = 0
+  #partitionTime: number
+  #endOffset: number | undefined
+  #leaderEpoch = -1
+
+  constructor(options: { topic: string; partition: number; position: number; partitionTime: number }) {
+    this.topic = options.topic
+    this.partition = options.partition
+    this.#position = options.position
+    this.#partitionTime = options.partitionTime
+  }
+
+  /** Whether there is a record to process. */
+  get hasHead(): boolean {
+    return this.#hasHead
+  }
+
+  /** The offset to commit: of the head; without one the fetch position, past transaction markers, so that an idle group shows lag 0. */
+  get position(): number {
+    return this.#hasHead ? this.cursor.offset : this.#position
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes
+  }
+
+  /** Highest timestamp taken from this partition; -1 before the first. */
+  get partitionTime(): number {
+    return this.#partitionTime
+  }
+
+  /** Leader epoch of the last chunk; -1 before the first. */
+  get leaderEpoch(): number {
+    return this.#leaderEpoch
+  }
+
+  /** Records that the broker has and this queue has not handed out, by the last fetch; `undefined` before the first. */
+  get lag(): number | undefined {
+    return this.#endOffset === undefined ? undefined : Math.max(0, this.#endOffset - this.position)
+  }
+
+  push(chunk: FetchedChunk): void {
+    this.#endOffset = chunk.lastStableOffset
+    this.#leaderEpoch = chunk.leaderEpoch
+    this.#chunks.push(chunk)
+    this.#bufferedBytes += chunk.end - chunk.start
+    if (!this.#hasHead && this.#chunks.length === 1) this.#open(chunk)
+  }
+
+  /** Goes on to the next record. */
+  advance(): void {
+    if (this.cursor.next()) {
+      if (this.cursor.timestamp > this.#partitionTime) this.#partitionTime = this.cursor.timestamp
+      return
+    }
+    this.#finishChunk()
+  }
+
+  #open(chunk: FetchedChunk): void {
+    this.cursor.reset(chunk)
+    this.#hasHead = true
+    this.advance()
+  }
+
+  #finishChunk(): void {
+    this.#hasHead = false
+    const done = this.#chunks.shift()
+    if (done === undefined) return
+    this.#position = Math.max(this.#position, done.nextOffset)
+    this.#bufferedBytes -= done.end - done.start
+    const next = this.#chunks[0]
+    if (next !== undefined) this.#open(next)
+  }
+}

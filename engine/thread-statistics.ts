@@ -1,0 +1,31 @@
+import type { StreamThreadState } from './stream-thread.ts'
+
+/** What a stream thread has done since it started. Counters only go up. */
+export interface ThreadCounters {
+  /** Input records in committed transactions. */
+  recordsCommitted: number
+  /** Input records processed, those of failed transactions included. */
+  recordsProcessed: number
+  transactionsCommitted: number
+  transactionsFailed: number
+  recordsRestored: number
+  recoveries: number
+  deadLetters: number
+}
+
+export interface ThreadSnapshot extends ThreadCounters {
+  readonly name: string
+  readonly state: StreamThreadState
+  readonly tasks: readonly TaskSnapshot[]
+}
+
+export interface TaskSnapshot {
+  readonly id: string
+  readonly state: string
+  readonly positions: readonly { topic: string; partition: number; position: number; lag: number | undefined }[]
+  readonly stores: readonly { name: string; keys: number; position: number | undefined }[]
+}
+
+export function newCounters(): ThreadCounters {
+  return { recordsCommitted: 0, recordsProcessed: 0, transactionsCommitted: 0, transactionsFailed: 0, recordsRestored: 0, recoveries: 0, deadLetters: 0 }
+}
