@@ -1,0 +1,33 @@
+import { BSON, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { SinkError, SinkFatalError, SinkPoisonError, SinkRetriableError } from '../sink-database.ts'
+
+/** Causes that pass, by the server's codes: no primary, shutting down, time limits, write concern not met, write conflict, lock time-out, disk full. */
+const RETRIABLE_CODES = new Set([6, 7, 24, 46, 50, 64, 89, 91, 100, 112, 134, 189, 202, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031])
+/** What a document can cause: bad value, type mismatch, validation rules, size, nesting, key too long. */
+const POISON_CODES = new Set([2, 14, 15, 17280, 121, 10334, 17419, 17420])
+
+/** Names an error of MongoDB or of its driver by what to do about it. Whatever is not known to pass, or to be a document's fault, is fatal. */
+export function classifyMongoError(error: unknown, doing: string): SinkError {
+  if (error instanceof SinkError) return error
+  const cause = error instanceof Error ? error : new Error(String(error))
+  const code = cause instanceof MongoServerError && typeof cause.code === 'number' ? cause.code : undefined
+  const message = `MongoDB, ${doing}: ${cause.message}${code === undefined ? '' : ` (${code})`}`
+  if (isRetriable(cause, code)) return new SinkRetriableError(message, { cause })
+  if (cause instanceof BSON.BSONError || cause instanceof RangeError || isPoisonCode(code)) return new SinkPoisonError(message, [], { cause })
+  const hint = code === 20 ? ' Retryable writes need a replica set; a single node can be one.' : ''
+  return new SinkFatalError(message + hint, { cause })
+}
+
+export function isPoisonCode(code: number | undefined): boolean {
+  return code !== undefined && POISON_CODES.has(code)
+}
+
+export function isRetriableCode(code: number): boolean {
+  return RETRIABLE_CODES.has(code)
+}
+
+function isRetriable(error: Error, code: number | undefined): boolean {
+  if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) return true
+  if (error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))) return true
+  return code === undefined ? error.name === 'MongoPoolClearedError' || error.name === 'MongoNotConnectedError' || error.name === 'MongoTopologyClosedError' : isRetriableCode(code)
+}

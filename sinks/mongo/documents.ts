@@ -1,0 +1,96 @@
+import type { SinkRecord } from '../sink-record.ts'
+import { parseExactly } from './exact-json.ts'
+
+/** The value of a record is not what its topic holds. The message names the field, what was found and what was expected. */
+export class DocumentFormatError extends Error {
+  override readonly name = 'DocumentFormatError'
+}
+
+export interface SinkDocument {
+  /** `<topic id>#<partition>#<offset>`: whoever writes the record, however often, it is one document. */
+  readonly _id: string
+  readonly timestamp: Date
+  readonly [field: string]: unknown
+}
+
+/** The collection that a topic goes to, and the document that a record of it becomes. Throws `DocumentFormatError`. */
+export interface DocumentMapping {
+  readonly collection: 'audit' | 'trade_history' | 'trade_events'
+  document(record: SinkRecord, generation: number): SinkDocument
+}
+
+export const AUDIT: DocumentMapping = {
+  collection: 'audit',
+  document(record) {
+    const entry = objectOf(record)
+    return { ...plain(entry), _id: idOf(record), timestamp: instant(entry, 'timestamp') }
+  },
+}
+
+const TRADE_FIELDS = ['trade_id', 'version', 'counterparty_id', 'book_id', 'maturity_date', 'created_date', 'expired'] as const
+
+/** A state that a trade had, in the columns of the PostgreSQL table: unknown fields stand apart, so that their names cannot collide with ours. */
+export const TRADE_HISTORY: DocumentMapping = {
+  collection: 'trade_history',
+  document(record, generation) {
+    if (!record.hasKey) throw new DocumentFormatError('no key: the key of a trade is its trade_id')
+    const { topic, partition } = record.source
+    const source = { topic, partition, offset: record.offset, generation }
+    const at = { _id: idOf(record), timestamp: dateOf(record.timestampMs) }
+    if (!record.hasValue) return { ...at, trade_id: record.keyText(), deleted: true, source }
+    const attributes = objectOf(record)
+    const state: Record<string, unknown> = {}
+    for (const field of TRADE_FIELDS) state[field] = take(attributes, field)
+    const lastUpdated = instant(attributes, 'last_updated')
+    attributes.delete('last_updated')
+    return { ...at, ...state, last_updated: lastUpdated, deleted: false, attributes, source }
+  },
+}
+
+export const EXPIRY_EVENTS: DocumentMapping = {
+  collection: 'trade_events',
+  document(record) {
+    const trade = objectOf(record)
+    return { _id: idOf(record), event_type: 'TRADE_EXPIRED', severity: 'info', trade_id: trade.get('trade_id') ?? null, data: trade, timestamp: instant(trade, 'expired_at') }
+  },
+}
+
+/** BSON's type for times is the language's Date. */
+export function dateOf(epochMs: number): Date {
+  return new Date(epochMs)
+}
+
+function idOf({ source, offset }: SinkRecord): string {
+  return `${source.topicId}#${source.partition}#${offset}`
+}
+
+function objectOf(record: SinkRecord): Map<string, unknown> {
+  if (!record.hasValue) throw new DocumentFormatError('the value is null, expected a JSON object')
+  let value: unknown
+  try {
+    value = parseExactly(record.valueText())
+  } catch (error) {
+    throw new DocumentFormatError(`the value is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+  if (value instanceof Map) return value
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new DocumentFormatError(`the value is ${JSON.stringify(value)?.slice(0, 80)}, expected a JSON object`)
+  return new Map(Object.entries(value))
+}
+
+function plain(members: Map<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(members)
+}
+
+function take(members: Map<string, unknown>, field: string): unknown {
+  if (!members.has(field)) throw new DocumentFormatError(`field ${field}: not there`)
+  const value = members.get(field)
+  members.delete(field)
+  return value
+}
+
+function instant(members: Map<string, unknown>, field: string): Date {
+  const found = members.get(field)
+  const date = typeof found === 'string' ? new Date(found) : undefined
+  if (date === undefined || Number.isNaN(date.getTime())) throw new DocumentFormatError(`field ${field}: found ${String(JSON.stringify(found)).slice(0, 80)}, expected a time as ISO 8601 text`)
+  return date
+}
