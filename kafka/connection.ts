@@ -1,0 +1,241 @@
+import { AuthenticationError, Connection as LibraryConnection, type ConnectionOptions as LibraryOptions, NetworkError, TimeoutError } from '@platformatic/kafka'
+import { ConnectionLostError } from '../ports/broker.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
+import { kafkaError } from './error-codes.ts'
+import { type Api, chooseVersion, type VersionRange } from './protocol/api.ts'
+import { apiVersionsApi } from './protocol/cluster.ts'
+import { FrameAssembler, FrameError } from './protocol/frame-assembler.ts'
+import { RequestWriter } from './protocol/request-writer.ts'
+import { ResponseFormatError, ResponseReader } from './protocol/response-reader.ts'
+
+export interface ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly clientId: string
+  readonly clock: Clock
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly tls?: LibraryOptions['tls']
+  readonly sasl?: LibraryOptions['sasl']
+}
+
+/** Sent with the first request of a connection; brokers show it in their metrics. */
+export const SOFTWARE = { software: 'tradewind', softwareVersion: '0.1.0' }
+
+/**
+ * One connection to one broker, with any number of requests under way, answered in order.
+ *
+ * The library connects, does TLS and SASL, and re-authenticates before the credentials end. After connecting we take over
+ * its socket: its own framing is quadratic in the number of chunks of a response, its time-out is one for all requests, and its
+ * codecs turn error codes into exceptions. Both talk on one socket, told apart by the correlation id.
+ *
+ * ```
+ * opening -> open <-> held (the library re-authenticates: Kafka allows no other request meanwhile)
+ *     any -> ended (for ever: socket closed, time-out, an answer that cannot be read, close())
+ * ```
+ */
+export class Connection {
+  /** Connects, authenticates and learns the broker's API versions. Rejects with `ConnectionLostError`, or with SASL_AUTHENTICATION_FAILED. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const { host, port, clientId, connectTimeoutMs, tls, sasl } = options
+    const library = new LibraryConnection(clientId, { connectTimeout: connectTimeoutMs, ...(tls && { tls }), ...(sasl && { sasl }) })
+    // without a listener, an 'error' event would end the process
+    library.on('error', () => {})
+    try {
+      await library.connect(host, port)
+    } catch (error) {
+      // undefined where the library could not even make one
+      const socket: LibraryConnection['socket'] | undefined = library.socket
+      socket?.destroy()
+      throw openFailure(`${host}:${port}`, error)
+    }
+    const connection = new Connection(library, options)
+    try {
+      await connection.#negotiate()
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+    return connection
+  }
+
+  readonly #library: LibraryConnection
+  readonly #clientId: string
+  readonly #clock: Clock
+  readonly #requestTimeoutMs: number
+  readonly #address: string
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #socketClosed: Promise<void>
+  #versions: ReadonlyMap<number, VersionRange> = new Map([[apiVersionsApi.key, { min: 0, max: apiVersionsApi.maxVersion }]])
+  #held: Uint8Array[][] = []
+  #correlationId = FIRST_CORRELATION_ID
+  #answered = 0
+  #ended: ConnectionLostError | undefined
+
+  private constructor(library: LibraryConnection, options: ConnectionOptions) {
+    this.#library = library
+    this.#clientId = options.clientId
+    this.#clock = options.clock
+    this.#requestTimeoutMs = options.requestTimeoutMs
+    this.#address = `${options.host}:${options.port}`
+    this.#socketClosed = new Promise((resolve) => (library.socket.closed ? resolve() : library.socket.once('close', () => resolve())))
+    this.#takeOver()
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined
+  }
+
+  /** Resolves when the socket is closed, for whatever reason. */
+  get closed(): Promise<void> {
+    return this.#socketClosed
+  }
+
+  /** Rejects with `ConnectionLostError` (its fate is unknown) or `UnsupportedVersionError` (it was not sent). A request without an answer after `timeoutMs` ends the connection. */
+  request<Request, Response>(api: Api<Request, Response>, request: Request, timeoutMs: number): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended)
+      // what throws here, rejects
+      const version = chooseVersion(api, this.#versions.get(api.key), this.#address)
+      const correlationId = this.#correlationId
+      const frame = this.#frame(api, version, correlationId, request)
+      this.#correlationId = correlationId === LAST_CORRELATION_ID ? FIRST_CORRELATION_ID : correlationId + 1
+      const timer = this.#clock.after(timeoutMs, () => this.#end(`no answer to ${api.name} within ${timeoutMs} ms`))
+      const answer = (reader: ResponseReader) => resolve(api.read(reader, version, request))
+      this.#underWay.set(correlationId, { api, timer, answer, reject })
+      if (this.#library.status === 'reauthenticating') this.#held.push(frame)
+      else this.#write(frame)
+    })
+  }
+
+  /** Requests under way are rejected with `ConnectionLostError`. Resolves when the socket is closed. */
+  close(): Promise<void> {
+    this.#end('it was closed here')
+    return this.#socketClosed
+  }
+
+  async #negotiate(): Promise<void> {
+    const { errorCode, versions } = await this.request(apiVersionsApi, SOFTWARE, this.#requestTimeoutMs)
+    if (errorCode !== 0) throw kafkaError(errorCode, `${this.#address} refuses ApiVersions ${apiVersionsApi.maxVersion}: Kafka ${apiVersionsApi.since} or later is needed`)
+    this.#versions = versions
+  }
+
+  #takeOver(): void {
+    const { socket } = this.#library
+    const [libraryListener] = socket.listeners('data')
+    const assembler = new FrameAssembler((frame) => {
+      const correlationId = frame.readInt32BE(0)
+      if (correlationId >= FIRST_CORRELATION_ID) this.#receive(correlationId, frame)
+      else libraryListener?.call(socket, withLength(frame))
+    })
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        assembler.push(chunk)
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error
+        this.#end(error.message, error)
+      }
+    })
+    if (libraryListener) socket.removeListener('data', libraryListener)
+    socket.on('close', () => this.#end(this.#answered > 1 ? 'the broker closed it' : 'the broker closed it before it answered the first request (does it want TLS or SASL?)'))
+    this.#library.on('error', (error) => this.#end(reasons(error).join(': '), error))
+    this.#library.on('connect', () => this.#release())
+    socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS)
+  }
+
+  #frame<Request, Response>(api: Api<Request, Response>, version: number, correlationId: number, request: Request): Uint8Array[] {
+    const writer = new RequestWriter()
+    writer.int16(api.key)
+    writer.int16(version)
+    writer.int32(correlationId)
+    writer.plainString(this.#clientId)
+    writer.noTags()
+    api.write(writer, request, version)
+    return writer.finish()
+  }
+
+  #write(frame: readonly Uint8Array[]): void {
+    const { socket } = this.#library
+    // corked, the pieces of a Produce leave in one gathered write (writev) and are not copied
+    socket.cork()
+    for (const piece of frame) socket.write(piece)
+    socket.uncork()
+  }
+
+  #release(): void {
+    const held = this.#held
+    this.#held = []
+    for (const frame of held) this.#write(frame)
+  }
+
+  #receive(correlationId: number, frame: Buffer): void {
+    if (this.#ended) return
+    const underWay = this.#underWay.get(correlationId)
+    if (!underWay) return this.#end(`an answer came to a request that was not sent (correlation id ${correlationId})`)
+    const { api, timer, answer } = underWay
+    const reader = new ResponseReader(frame)
+    try {
+      reader.skip(CORRELATION_ID_BYTES)
+      if (api.key !== apiVersionsApi.key) reader.tags()
+      answer(reader)
+      if (reader.remaining > 0) throw new ResponseFormatError(`${reader.remaining} bytes are left over`)
+    } catch (error) {
+      return this.#end(`the answer to ${api.name} cannot be read: ${error instanceof Error ? error.message : error}`, error)
+    }
+    this.#underWay.delete(correlationId)
+    this.#answered++
+    timer.cancel()
+  }
+
+  #end(reason: string, cause?: unknown): void {
+    if (this.#ended) return
+    const ended = new ConnectionLostError(`connection to ${this.#address} ended: ${reason}`, cause === undefined ? undefined : { cause })
+    this.#ended = ended
+    this.#held = []
+    for (const { timer, reject } of this.#underWay.values()) {
+      timer.cancel()
+      reject(ended)
+    }
+    this.#underWay.clear()
+    // stops the library's timer for re-authentication
+    this.#library.close(() => {})
+    this.#library.socket.destroy()
+  }
+}
+
+interface UnderWay {
+  readonly api: { readonly key: number; readonly name: string }
+  readonly timer: Timer
+  readonly answer: (reader: ResponseReader) => void
+  readonly reject: (error: Error) => void
+}
+
+/** The library counts from 0: on one connection it never gets this far. */
+const FIRST_CORRELATION_ID = 2 ** 30
+const LAST_CORRELATION_ID = 2 ** 31 - 1
+const CORRELATION_ID_BYTES = 4
+const KEEP_ALIVE_AFTER_MS = 30_000
+
+function withLength(frame: Buffer): Buffer<ArrayBuffer> {
+  const whole = Buffer.allocUnsafe(frame.length + 4)
+  whole.writeInt32BE(frame.length, 0)
+  frame.copy(whole, 4)
+  return whole
+}
+
+/** Credentials that are refused will be refused again; whatever else went wrong may have passed at the next attempt. */
+function openFailure(address: string, error: unknown): Error {
+  const cause = error instanceof Error ? error : new Error(String(error))
+  const passing = cause.cause instanceof NetworkError || cause.cause instanceof TimeoutError
+  const why = reasons(cause).join(': ')
+  if (cause instanceof AuthenticationError && !passing) return kafkaError(SASL_AUTHENTICATION_FAILED, `cannot log in to ${address} (${why})`)
+  return new ConnectionLostError(`cannot connect to ${address}: ${why}`, { cause })
+}
+
+const SASL_AUTHENTICATION_FAILED = 58
+
+/** The library says «Connection error» and keeps the reason in `cause`, and those of an AggregateError in `errors`. */
+function reasons(error: Error): string[] {
+  const inner = error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined)
+  return inner instanceof Error ? [error.message, ...reasons(inner)] : [error.message]
+}
