@@ -158,7 +158,7 @@ export class Committer {
       if (store === undefined || layer === undefined || baseOffset === undefined || batch === undefined) continue
       const { bytes, recordCount } = batch
       try {
-        await store.store.apply([{ bytes, start: 0, end: bytes.length, baseOffset }], baseOffset + recordCount, -1)
+        await store.store.apply([{ bytes, start: 0, end: bytes.length, baseOffset }], baseOffset + recordCount, undefined)
       } catch (error) {
         this.#options.storeFailed(store, error instanceof Error ? error : new Error(String(error)))
       }

@@ -18,6 +18,7 @@ import type { StoreSupplier } from './store-supplier.ts'
 import type { Task, TaskPosition } from './task.ts'
 import { closeStores, type StartedTasks, TaskStarter } from './task-starter.ts'
 import { newCounters, type ThreadSnapshot } from './thread-statistics.ts'
+import type { Transaction } from './transaction.ts'
 
 export interface StreamThreadOptions {
   /** `<application>-<process>-<thread>`, the same after a restart: instance id of the member and stem of the transactional ids. */

@@ -221,13 +221,22 @@ export class Task {
   }
 }
 
+interface ContextSources {
+  readonly task: Task
+  readonly current: () => RecordQueue | undefined
+  readonly node: ProcessorNode
+  readonly output: (name: string) => Output<unknown, unknown>
+  readonly punctuations: Punctuations
+  readonly options: TaskOptions
+}
+
 /** What the processors of a task see of it. */
 class TaskContext implements ProcessorContext {
   readonly taskId: string
   readonly partition: number
-  readonly #at: { task: Task; current: () => RecordQueue | undefined; node: ProcessorNode; output: (name: string) => Output<unknown, unknown>; punctuations: Punctuations; options: TaskOptions }
+  readonly #at: ContextSources
 
-  constructor(at: TaskContext['#at']) {
+  constructor(at: ContextSources) {
     this.#at = at
     this.taskId = at.task.id
     this.partition = at.task.partition

@@ -1,0 +1,131 @@
+/** A subcommand. Its module is loaded only when it runs: `--help` answers at once. */
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  readonly help: string
+  load(): Promise<{ run(argv: readonly string[]): Promise<number | undefined> }>
+}
+
+const ROLE_FLAGS = `  --data DIR               folder of the state directory and of the embedded stack
+  --kafka-brokers LIST     your own Kafka; without it the stack in --data
+  every setting of \`tradewind config\` is a flag too`
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'demo',
+    summary: 'everything at once: stack, processor, sinks, load, one line a second',
+    help: `tradewind demo: brings up Kafka, PostgreSQL and MongoDB on free loopback ports, starts the processor,
+both sinks and a load generator, and prints one line a second until Ctrl-C.
+
+  --for DURATION           run that long, then drain, check the results and exit (20s, 2m)
+  --rate N                 trades a second (default 2000)
+  --report FILE            write a JSON report (with --for)
+  --fresh                  forget the data of earlier runs
+${ROLE_FLAGS}
+
+Examples:
+  npm start
+  npm start -- --for 20s --rate 2000 --report report.json
+  npm start -- --data /tmp/trades --fresh
+`,
+    load: () => import('./demo.ts'),
+  },
+  {
+    name: 'stack',
+    summary: 'Kafka, PostgreSQL and MongoDB on loopback, for development and tests',
+    help: `tradewind stack: brings up the embedded Kafka, PostgreSQL and MongoDB and runs until it is told to stop.
+
+  --data DIR               where their data lies
+  --json                   print one line {"brokers":"...","postgres":"...","mongo":"..."} when ready
+  --fresh                  forget what is there
+
+Example:
+  tradewind stack --json --data /tmp/stack
+`,
+    load: () => import('./stack.ts'),
+  },
+  {
+    name: 'processor',
+    summary: 'runs the trade topology (or one of your own)',
+    help: `tradewind processor: runs a topology until SIGTERM; then it commits, leaves the group and exits.
+
+  --topology FILE          a module that exports \`topology\` (default: the trade store)
+  --threads N              stream threads
+${ROLE_FLAGS}
+
+Examples:
+  tradewind processor --kafka-brokers kafka-1:9092 --data /var/lib/tradewind
+  tradewind processor --topology docs/examples/word-count.ts --application-id word-count
+`,
+    load: () => import('./processor.ts'),
+  },
+  {
+    name: 'sink',
+    summary: 'writes what was committed to PostgreSQL or MongoDB',
+    help: `tradewind sink postgres|mongo: runs a sink until SIGTERM.
+
+${ROLE_FLAGS}
+  --postgres-url URL       your own PostgreSQL
+  --mongo-url URL          your own MongoDB
+
+Example:
+  tradewind sink postgres --postgres-url postgres://trades@db/trades --kafka-brokers kafka-1:9092
+`,
+    load: () => import('./sink.ts'),
+  },
+  {
+    name: 'produce',
+    summary: 'sends generated trades',
+    help: `tradewind produce: sends trades from a seeded generator.
+
+  --rate N                 records a second; 0: as fast as possible (default 2000)
+  --for DURATION           stop after that time
+  --count N                stop after that many records
+  --seed N                 seed of the generator (default 42)
+  --workload NAME          mixed (every kind of outcome) or trade (the benchmark's)
+  --topic NAME             default trade.ingested
+${ROLE_FLAGS}
+
+Example:
+  tradewind produce --rate 500 --for 10s --data .tradewind/data
+`,
+    load: () => import('./produce.ts'),
+  },
+  {
+    name: 'expire',
+    summary: 'runs expiry now, in every processor on this data folder',
+    help: `tradewind expire: asks the processors that run on a data folder to expire what is due, and prints how many trades did.
+
+${ROLE_FLAGS}
+
+Example:
+  tradewind expire --data .tradewind/data
+`,
+    load: () => import('./expire.ts'),
+  },
+  {
+    name: 'topology',
+    summary: 'prints a topology as text',
+    help: `tradewind topology: prints sources, processors, stores and sinks in the form of Kafka Streams.
+
+  --topology FILE          a module that exports \`topology\` (default: the trade store)
+
+Example:
+  tradewind topology
+`,
+    load: () => import('./topology.ts'),
+  },
+  {
+    name: 'config',
+    summary: 'prints every setting, its value and where it came from',
+    help: `tradewind config: prints every setting with its value and where it came from; secrets are masked.
+
+  --explain                print what each one means
+
+Examples:
+  tradewind config
+  TRADEWIND_THREADS=2 tradewind config --explain
+`,
+    load: () => import('./config.ts'),
+  },
+]

@@ -1,0 +1,24 @@
+import type { Settings } from '../config/settings.ts'
+import type { ThreadEvent } from '../engine/stream-thread.ts'
+import type { ThreadSnapshot } from '../engine/thread-statistics.ts'
+
+/** What a worker is started with. It is copied into the worker, so it is plain data. */
+export interface StreamWorkerData {
+  readonly settings: Settings
+  readonly brokers: string
+  readonly name: string
+  /** Folder of the stores, below the locked state directory. */
+  readonly stateDirectory: string
+  /** URL of the module with the topology; `undefined`: the trade store. */
+  readonly topologyModule: string | undefined
+  readonly partitionCounts: readonly (readonly [string, number])[]
+}
+
+export type ToWorker = { readonly type: 'stop'; readonly how: 'leave' | 'stay' } | { readonly type: 'expire'; readonly request: number }
+
+export type FromWorker =
+  | { readonly type: 'status'; readonly snapshot: ThreadSnapshot; readonly memory: number }
+  | { readonly type: 'event'; readonly event: ThreadEvent }
+  | { readonly type: 'expired'; readonly request: number; readonly count: number }
+  | { readonly type: 'stopped'; readonly snapshot: ThreadSnapshot }
+  | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly stack: string }

@@ -1,0 +1,59 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { ApplicationTopology } from '../engine/application-topology.ts'
+import { StreamThread } from '../engine/stream-thread.ts'
+import { systemClock } from '../ports/system-clock.ts'
+import { loadApplication } from './applications.ts'
+import { failpointFromEnvironment } from './failpoint.ts'
+import { connectKafka } from './kafka.ts'
+import type { FromWorker, StreamWorkerData, ToWorker } from './stream-worker-messages.ts'
+import { taskStores } from './task-stores.ts'
+
+/** The worker thread of one stream thread: wires the real ports, runs the thread, tells its parent how it is. */
+const STATUS_INTERVAL_MS = 500
+/** Two answers of a fetch for one partition: one being processed, one waiting. */
+const MAX_BUFFERED_BYTES = 1_000_000
+
+// The parent starts this file with exactly this.
+const data = workerData as StreamWorkerData
+const port = parentPort
+if (port === null) throw new Error('stream-worker.ts runs in a worker thread; start the processor with: tradewind processor')
+
+const tell = (message: FromWorker) => port.postMessage(message)
+const { settings } = data
+const application = await loadApplication(data.topologyModule, settings)
+const kafka = connectKafka(settings, data.brokers, data.name)
+const thread = new StreamThread({
+  name: data.name,
+  topology: new ApplicationTopology(settings['application.id'], application.topology, new Map(data.partitionCounts)),
+  client: kafka.client,
+  clock: systemClock,
+  stores: taskStores(data.stateDirectory),
+  sessionTimeoutMs: settings['membership.sessionTimeoutMs'],
+  rebalanceTimeoutMs: settings['membership.rebalanceTimeoutMs'],
+  transactionTimeoutMs: settings['transaction.timeoutMs'],
+  producers: settings['commit.producers'] === 1 ? 1 : 2,
+  startAt: settings['input.startAt'],
+  pace: { minIntervalMs: settings['commit.minIntervalMs'], targetRecords: settings['commit.targetRecords'], maxAgeMs: settings['commit.maxAgeMs'] },
+  maxBufferedBytes: MAX_BUFFERED_BYTES,
+  failpoint: failpointFromEnvironment(),
+  report: (event) => tell({ type: 'event', event }),
+})
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'stop') thread.stop(message.how)
+  else void application.expire?.().then((count) => tell({ type: 'expired', request: message.request, count }))
+})
+
+const status = setInterval(() => tell({ type: 'status', snapshot: thread.snapshot(), memory: process.memoryUsage.rss() }), STATUS_INTERVAL_MS)
+try {
+  await thread.run()
+  tell({ type: 'stopped', snapshot: thread.snapshot() })
+} catch (error) {
+  const failure = error instanceof Error ? error : new Error(String(error))
+  tell({ type: 'failed', name: failure.name, message: failure.message, stack: failure.stack ?? '' })
+} finally {
+  clearInterval(status)
+  await kafka.close()
+  port.close()
+}
+

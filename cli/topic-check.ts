@@ -1,0 +1,72 @@
+import type { Broker, TopicMetadata } from '../ports/broker.ts'
+import type { KafkaClient } from '../ports/kafka-client.ts'
+import { PersonsMistake } from './exit.ts'
+
+export interface WantedTopic {
+  readonly name: string
+  /** `undefined`: any number. */
+  readonly partitions: number | undefined
+  /** Settings that it is created with; those in `mustBe` are also checked where the topic is there already. */
+  readonly configs: ReadonlyMap<string, string>
+  readonly mustBe: readonly string[]
+}
+
+const TOPIC_ALREADY_EXISTS = 36
+const UNKNOWN_TOPIC = 3
+
+/**
+ * Creates the topics that are missing and checks those that are there: partition count and settings. Throws `PersonsMistake` with every fault at once. Answers the partition counts.
+ */
+export async function ensureTopics(client: KafkaClient, wanted: readonly WantedTopic[], options: { create: boolean; partitions: number; replicationFactor: number }): Promise<Map<string, number>> {
+  const names = wanted.map(({ name }) => name)
+  const missing = (await client.topics(names)).filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC).map(({ name }) => name)
+  const faults: string[] = []
+  if (missing.length > 0 && options.create) faults.push(...(await create(client.broker, wanted.filter(({ name }) => missing.includes(name)), options)))
+  else faults.push(...missing.map((name) => `topic ${name} is missing; create it, or set topics.create to true`))
+  if (faults.length > 0) throw new PersonsMistake(list(faults))
+  const found = await describe(client, names)
+  faults.push(...wanted.flatMap((topic) => partitionFaults(topic, found)))
+  faults.push(...(await configFaults(client.broker, wanted)))
+  if (faults.length > 0) throw new PersonsMistake(list(faults))
+  return new Map(found.map(({ name, partitions }) => [name, partitions.length]))
+}
+
+async function create(broker: Broker, topics: readonly WantedTopic[], options: { partitions: number; replicationFactor: number }): Promise<string[]> {
+  const answers = await broker.createTopics(topics.map(({ name, partitions, configs }) => ({ name, partitions: partitions ?? options.partitions, replicationFactor: options.replicationFactor, configs })))
+  return answers
+    .filter(({ errorCode }) => errorCode !== 0 && errorCode !== TOPIC_ALREADY_EXISTS)
+    .map(({ name, errorCode, errorMessage }) => `topic ${name} could not be created: ${errorMessage ?? `error ${errorCode}`}`)
+}
+
+/** A topic that was just created is not known to every broker at once. */
+async function describe(client: KafkaClient, names: readonly string[]): Promise<TopicMetadata[]> {
+  for (let attempt = 0; ; attempt++) {
+    const topics = await client.topics(names)
+    const absent = topics.filter(({ errorCode, partitions }) => errorCode !== 0 || partitions.some(({ leader }) => leader === undefined))
+    if (absent.length === 0) return topics
+    if (attempt === 50) throw new PersonsMistake(`topics ${absent.map(({ name }) => name).join(', ')} have no leaders; are all brokers up?`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+function partitionFaults(wanted: WantedTopic, found: readonly TopicMetadata[]): string[] {
+  const partitions = found.find(({ name }) => name === wanted.name)?.partitions.length ?? 0
+  if (wanted.partitions === undefined || wanted.partitions === partitions) return []
+  return [`topic ${wanted.name} has ${partitions} partitions, expected ${wanted.partitions}; a key would be looked for in another partition than the one its state is in. Make the topic anew with ${wanted.partitions}`]
+}
+
+async function configFaults(broker: Broker, wanted: readonly WantedTopic[]): Promise<string[]> {
+  const checked = wanted.filter(({ mustBe }) => mustBe.length > 0)
+  if (checked.length === 0) return []
+  const described = await broker.describeTopicConfigs(checked.map(({ name }) => name))
+  return checked.flatMap(({ name, configs, mustBe }) => {
+    const found = described.find((topic) => topic.name === name)?.configs
+    return mustBe
+      .filter((setting) => found?.get(setting) !== configs.get(setting))
+      .map((setting) => `topic ${name} has ${setting}=${found?.get(setting) ?? '(unknown)'}, expected ${configs.get(setting)}; set it with kafka-configs.sh --alter --topic ${name} --add-config ${setting}=${configs.get(setting)}`)
+  })
+}
+
+function list(faults: readonly string[]): string {
+  return faults.length === 1 ? (faults[0] ?? '') : `${faults.length} topics are not as they should be:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`
+}
