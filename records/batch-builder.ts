@@ -1,141 +1,186 @@
 import type { ByteView } from './byte-view.ts'
+import { copyBytes, putVarint, putVarlong } from './byte-writer.ts'
 import { COMPRESSIONS, type Compression, compress } from './compression.ts'
-import { ATTRIBUTE, BATCH, stampBatch, writeInt64 } from './record-batch.ts'
-import { unsignedVarintSize, varintSize } from './varint.ts'
+import { writeInt64 } from './int64.ts'
+import { ATTRIBUTE, FIELD, HEADER_BYTES, LENGTH_OVERHEAD, MAGIC, setBaseOffset, setLeaderEpoch, stampBatch } from './record-batch.ts'
+import { varintSize, varlongSize } from './varint.ts'
 
-/** Below the topics' default of 1 MiB (max.message.bytes). */
-const DEFAULT_LIMIT_BYTES = 900_000
-const INITIAL_BYTES = 16_384
+/** Below the topic default of 1 MiB (`max.message.bytes`). */
+export const BATCH_LIMIT_BYTES = 900_000
+const FIRST_CAPACITY_BYTES = 4096
+const UNSTAMPED = { producerId: -1, producerEpoch: -1, baseSequence: -1 } as const
 
-/** Builds one record batch (magic 2, create time). Appending is the hottest function of the product: it allocates nothing but a larger buffer now and then. */
+/** Memory of builders, as opposed to that of somebody who calls `recycle` with a buffer that is still used elsewhere. */
+const ownMemory = new WeakSet<ArrayBufferLike>()
+
+/**
+ * One record batch (v2, create time) that grows at its end.
+ *
+ * ```
+ * filling -- seal --> sealed -- reset --> filling
+ * ```
+ */
 export class BatchBuilder {
-  buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  /** The batch so far: header (not filled in before `seal`) and records, uncompressed. Replaced when it grows; positions stay. */
+  buffer: Buffer
+  /** Bytes of the batch so far, uncompressed. */
+  sizeBytes: number = HEADER_BYTES
   recordCount = 0
-  /** Positions of the last record in `buffer`; they stay what they are when the buffer is replaced by a larger one. */
+  /** Positions of the last appended record in `buffer`; a null key or value is an empty stretch. */
   lastKeyStart = 0
   lastKeyEnd = 0
   lastValueStart = 0
   lastValueEnd = 0
-  /** Whether the last record has a value; without one it is a tombstone. */
+  /** False: the value of the last appended record is null. */
   lastHasValue = false
-  readonly #attributes: number
+
+  readonly #transactional: boolean
   readonly #compression: Compression
   readonly #limitBytes: number
-  #position: number = BATCH.headerBytes
-  #baseTimestamp = 0
+  #baseTimestamp = -1
   #maxTimestamp = -1
+  #sealed: Buffer | undefined
+  #spare: Buffer | undefined
 
-  constructor(options: { transactional: boolean; compression?: Compression; limitBytes?: number }) {
+  constructor(options: {
+    transactional: boolean
+    /** Default `none`. */
+    compression?: Compression
+    /** Size of the uncompressed batch above which `append` takes no further record. Default 900,000. */
+    limitBytes?: number
+  }) {
+    this.#transactional = options.transactional
     this.#compression = options.compression ?? 'none'
-    this.#attributes = COMPRESSIONS.indexOf(this.#compression) | (options.transactional ? ATTRIBUTE.transactional : 0)
-    this.#limitBytes = options.limitBytes ?? DEFAULT_LIMIT_BYTES
-  }
-
-  get sizeBytes(): number {
-    return this.#position
+    this.#limitBytes = options.limitBytes ?? BATCH_LIMIT_BYTES
+    this.buffer = allocate(FIRST_CAPACITY_BYTES)
   }
 
   /**
-   * Appends a record. `headers` is a header block as on the wire. Answers false, with nothing written, if the batch would pass its limit; a batch takes at least one record of any size.
+   * Appends a record. `headers` is a header block as on the wire, undefined: none. False, and nothing is written, if the batch would pass its limit
+   * and is not empty: a record that is too large alone is for the broker to refuse.
+   *
+   * @throws RangeError if the timestamp is not a safe integer.
    */
   append(timestamp: number, key: ByteView | undefined, value: ByteView | undefined, headers: ByteView | undefined): boolean {
-    if (this.recordCount === 0) this.#baseTimestamp = timestamp
-    const keyLength = key === undefined ? -1 : key.end - key.start
-    const valueLength = value === undefined ? -1 : value.end - value.start
-    const headerLength = headers === undefined ? 1 : headers.end - headers.start
-    const timestampDelta = timestamp - this.#baseTimestamp
+    if (this.#sealed !== undefined) throw new Error('the batch is sealed: reset the builder before appending to it')
+    if (!Number.isSafeInteger(timestamp)) throw new RangeError(`found the timestamp ${timestamp}, expected milliseconds as a safe integer`)
+    const count = this.recordCount
+    const timestampDelta = count === 0 ? 0 : timestamp - this.#baseTimestamp
+    const keyBytes = key === undefined ? -1 : key.end - key.start
+    const valueBytes = value === undefined ? -1 : value.end - value.start
     const length =
-      1 + varintSize(timestampDelta) + varintSize(this.recordCount) + varintSize(keyLength) + Math.max(0, keyLength) + varintSize(valueLength) + Math.max(0, valueLength) + headerLength
-    const total = unsignedVarintSize(length * 2) + length
-    if (this.recordCount > 0 && this.#position + total > this.#limitBytes) return false
-    this.#ensure(total)
-    this.#varint(length)
-    this.buffer[this.#position++] = 0
-    this.#varint(timestampDelta)
-    this.#varint(this.recordCount)
-    this.#varint(keyLength)
-    this.lastKeyStart = this.#position
-    if (key !== undefined) this.#copy(key.buffer, key.start, key.end)
-    this.lastKeyEnd = this.#position
-    this.#varint(valueLength)
-    this.lastValueStart = this.#position
+      1 +
+      varlongSize(timestampDelta) +
+      varintSize(count) +
+      varintSize(keyBytes) +
+      (keyBytes > 0 ? keyBytes : 0) +
+      varintSize(valueBytes) +
+      (valueBytes > 0 ? valueBytes : 0) +
+      (headers === undefined ? 1 : headers.end - headers.start)
+    const end = this.sizeBytes + varintSize(length) + length
+    if (end > this.#limitBytes && count > 0) return false
+    if (end > this.buffer.length) this.#grow(end)
+
+    const buffer = this.buffer
+    let at = putVarint(buffer, this.sizeBytes, length)
+    buffer[at++] = 0
+    at = putVarlong(buffer, at, timestampDelta)
+    at = putVarint(buffer, at, count)
+    at = putVarint(buffer, at, keyBytes)
+    this.lastKeyStart = at
+    if (key !== undefined) {
+      copyBytes(key.buffer, key.start, key.end, buffer, at)
+      at += keyBytes
+    }
+    this.lastKeyEnd = at
+    at = putVarint(buffer, at, valueBytes)
+    this.lastValueStart = at
+    if (value !== undefined) {
+      copyBytes(value.buffer, value.start, value.end, buffer, at)
+      at += valueBytes
+    }
+    this.lastValueEnd = at
     this.lastHasValue = value !== undefined
-    if (value !== undefined) this.#copy(value.buffer, value.start, value.end)
-    this.lastValueEnd = this.#position
-    if (headers === undefined) this.buffer[this.#position++] = 0
-    else this.#copy(headers.buffer, headers.start, headers.end)
-    this.recordCount++
-    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    if (headers === undefined) buffer[at] = 0
+    else copyBytes(headers.buffer, headers.start, headers.end, buffer, at)
+
+    if (count === 0) {
+      this.#baseTimestamp = timestamp
+      this.#maxTimestamp = timestamp
+    } else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    this.recordCount = count + 1
+    this.sizeBytes = end
     return true
   }
 
-  /** The whole batch, a view on the builder's buffer unless compressed. Producer id, epoch, sequence and checksum are still to be stamped (`stampBatch`). */
+  /**
+   * The whole batch: base offset 0, leader epoch and producer fields -1, without checksum: `stampBatch` writes it. Further calls answer the same bytes.
+   * They are the caller's until it gives them back with `recycle`.
+   */
   seal(): Buffer {
-    const batch = this.#compression === 'none' ? this.buffer.subarray(0, this.#position) : this.#compressed()
-    writeInt64(batch, 0, BATCH.baseOffset)
-    batch.writeInt32BE(batch.length - BATCH.lengthEnd, BATCH.length)
-    batch.writeInt32BE(-1, BATCH.leaderEpoch)
-    batch[BATCH.magic] = 2
-    batch.writeInt16BE(this.#attributes, BATCH.attributes)
-    batch.writeInt32BE(this.recordCount - 1, BATCH.lastOffsetDelta)
-    writeInt64(batch, this.#baseTimestamp, BATCH.baseTimestamp)
-    writeInt64(batch, this.#maxTimestamp, BATCH.maxTimestamp)
-    writeInt64(batch, -1, BATCH.producerId)
-    batch.writeInt16BE(-1, BATCH.producerEpoch)
-    batch.writeInt32BE(-1, BATCH.baseSequence)
-    batch.writeInt32BE(this.recordCount, BATCH.recordCount)
-    return batch
+    if (this.#sealed !== undefined) return this.#sealed
+    if (this.recordCount === 0) throw new Error('found no record, expected one or more: Kafka has no empty batches')
+    const records = this.buffer.subarray(HEADER_BYTES, this.sizeBytes)
+    const bytes = this.#compression === 'none' ? this.buffer.subarray(0, this.sizeBytes) : Buffer.concat([this.buffer.subarray(0, HEADER_BYTES), compress(this.#compression, records)])
+    setBaseOffset(bytes, 0, 0)
+    bytes.writeInt32BE(bytes.length - LENGTH_OVERHEAD, FIELD.batchLength)
+    setLeaderEpoch(bytes, 0, -1)
+    bytes.writeInt8(MAGIC, FIELD.magic)
+    bytes.writeUInt32BE(0, FIELD.checksum)
+    bytes.writeInt16BE(COMPRESSIONS.indexOf(this.#compression) | (this.#transactional ? ATTRIBUTE.transactional : 0), FIELD.attributes)
+    bytes.writeInt32BE(this.recordCount - 1, FIELD.lastOffsetDelta)
+    writeInt64(bytes, FIELD.baseTimestamp, this.#baseTimestamp)
+    writeInt64(bytes, FIELD.maxTimestamp, this.#maxTimestamp)
+    writeInt64(bytes, FIELD.producerId, UNSTAMPED.producerId)
+    bytes.writeInt16BE(UNSTAMPED.producerEpoch, FIELD.producerEpoch)
+    bytes.writeInt32BE(UNSTAMPED.baseSequence, FIELD.baseSequence)
+    bytes.writeInt32BE(this.recordCount, FIELD.recordCount)
+    this.#sealed = bytes
+    return bytes
   }
 
-  /** The whole batch of a producer without id, checksum included. */
+  /** As `seal`, with the checksum: for producers that are not idempotent. */
   sealPlain(): Buffer {
-    const batch = this.seal()
-    stampBatch(batch, { producerId: -1, producerEpoch: -1, baseSequence: -1 })
-    return batch
+    const bytes = this.seal()
+    stampBatch(bytes, UNSTAMPED)
+    return bytes
   }
 
-  /** Starts anew in the same buffer: nothing may hold a batch that was sealed from it. */
+  /** Starts an empty batch. Sealed bytes stay as they are, with whoever took them: the builder goes on in a recycled buffer, or a new one. */
   reset(): void {
-    this.#position = BATCH.headerBytes
-    this.recordCount = 0
-    this.#maxTimestamp = -1
-  }
-
-  #compressed(): Buffer {
-    const records = compress(this.#compression, this.buffer.subarray(BATCH.headerBytes, this.#position))
-    const batch = Buffer.allocUnsafeSlow(BATCH.headerBytes + records.length)
-    records.copy(batch, BATCH.headerBytes)
-    return batch
-  }
-
-  #ensure(bytes: number): void {
-    const needed = this.#position + bytes
-    if (needed <= this.buffer.length) return
-    let capacity = this.buffer.length * 2
-    while (capacity < needed) capacity *= 2
-    const grown = Buffer.allocUnsafeSlow(capacity)
-    this.buffer.copy(grown, 0, 0, this.#position)
-    this.buffer = grown
-  }
-
-  #varint(value: number): void {
-    let rest = value >= 0 ? value * 2 : -value * 2 - 1
-    const { buffer } = this
-    let at = this.#position
-    while (rest > 127) {
-      buffer[at++] = (rest % 128) | 128
-      rest = Math.floor(rest / 128)
+    const lent = this.#sealed !== undefined && this.#compression === 'none'
+    if (lent) {
+      this.buffer = this.#spare ?? allocate(this.buffer.length)
+      this.#spare = undefined
     }
-    buffer[at++] = rest
-    this.#position = at
+    this.#sealed = undefined
+    this.sizeBytes = HEADER_BYTES
+    this.recordCount = 0
+    this.lastKeyStart = 0
+    this.lastKeyEnd = 0
+    this.lastValueStart = 0
+    this.lastValueEnd = 0
+    this.lastHasValue = false
   }
 
-  /** Below some 24 bytes a loop is faster than the call into native code. */
-  #copy(source: Buffer, start: number, end: number): void {
-    const { buffer } = this
-    let at = this.#position
-    if (end - start < 24) for (let i = start; i < end; i++) buffer[at++] = source[i] ?? 0
-    else source.copy(buffer, at, start, end)
-    this.#position += end - start
+  /**
+   * Gives back sealed bytes that nobody reads or sends any more, for the batch after the next `reset`. Of bytes that are no builder's the memory is left alone.
+   */
+  recycle(bytes: Buffer): void {
+    if (!ownMemory.has(bytes.buffer) || bytes.buffer.byteLength <= (this.#spare?.length ?? 0)) return
+    this.#spare = Buffer.from(bytes.buffer)
   }
+
+  #grow(neededBytes: number): void {
+    const larger = allocate(Math.max(neededBytes, this.buffer.length * 2))
+    this.buffer.copy(larger, 0, 0, this.sizeBytes)
+    this.buffer = larger
+  }
+}
+
+/** Slow: of its own memory, not a part of a pool that others share. */
+function allocate(bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  ownMemory.add(buffer.buffer)
+  return buffer
 }

@@ -1,176 +1,203 @@
+import { ByteReader, BytesError } from './byte-reader.ts'
 import { ByteView } from './byte-view.ts'
-import { COMPRESSIONS, type Compression, decompress } from './compression.ts'
-import { ATTRIBUTE, BATCH, CorruptBatchError, readInt64, verifyBatch } from './record-batch.ts'
-
-/** A batch header alone, behind which nothing may be missing. */
-const MIN_LENGTH = BATCH.headerBytes - BATCH.lengthEnd
+import { COMPRESSIONS, type Compression, DECOMPRESSED_LIMIT_BYTES, decompress } from './compression.ts'
+import { CorruptBatchError } from './corrupt-batch-error.ts'
+import { crc32c } from './crc32c.ts'
+import { skipHeaders } from './headers.ts'
+import { readInt64 } from './int64.ts'
+import * as batch from './record-batch.ts'
 
 /**
- * Walks record batches, and the records in them, without an object per record: fields and views are the cursor's own and change with every step.
- * Lengths come from outside: each one is checked before it is used, and a faulty one throws `CorruptBatchError`.
+ * Walks the whole batches of a stretch of bytes and their records without an object per record: the fields are those of the batch and record it
+ * stands on, the views are the cursor's own and change with `nextRecord`.
+ *
+ * The bytes may come from anybody: lengths are checked, and what does not fit is a `CorruptBatchError` that names the offset. After one the cursor
+ * stands on no record; `reset` it.
  */
 export class BatchCursor {
+  /** First byte of the batch, and the byte behind it, in the buffer given to `reset`. */
   batchStart = 0
   batchEnd = 0
-  baseOffset = 0
-  lastOffset = 0
+  baseOffset = -1
+  /** The last offset the batch stands for: compaction may have removed its record. */
+  lastOffset = -1
   leaderEpoch = -1
+  /** -1: the producer was not idempotent. */
   producerId = -1
   producerEpoch = -1
   baseSequence = -1
   recordCount = 0
-  baseTimestamp = 0
-  maxTimestamp = 0
+  baseTimestamp = -1
+  maxTimestamp = -1
   isControl = false
   isTransactional = false
   isLogAppendTime = false
   compression: Compression = 'none'
 
-  offset = 0
-  timestamp = 0
+  offset = -1
+  /** Milliseconds; in a batch with log append time that of the batch. -1: none. */
+  timestamp = -1
   readonly key = new ByteView()
   hasKey = false
   readonly value = new ByteView()
   hasValue = false
-  /** The header block as on the wire: count and headers. */
+  /** The header block as on the wire: count, then headers. They have been checked. */
   readonly headers = new ByteView()
   headerCount = 0
 
-  #source: Buffer = EMPTY
+  readonly #reader = new ByteReader()
+  readonly #decompressedLimitBytes: number
+  #buffer: Buffer = this.key.buffer
+  #position = 0
   #end = 0
-  #next = 0
-  #records: Buffer = EMPTY
-  #at = 0
-  #recordsEnd = 0
-  #left = 0
+  #recordsLeft = 0
+  /** False until the first `nextRecord` of a batch: what is skipped is never decompressed. */
   #opened = false
 
+  constructor(options: { decompressedLimitBytes?: number } = {}) {
+    this.#decompressedLimitBytes = options.decompressedLimitBytes ?? DECOMPRESSED_LIMIT_BYTES
+  }
+
+  /** Starts before the first batch of `buffer[start..end]`. The bytes must not change while they are walked. */
   reset(buffer: Buffer, start: number, end: number): void {
-    this.#source = buffer
-    this.#next = start
+    if (!(start >= 0 && start <= end && end <= buffer.length)) throw new RangeError(`found the stretch ${start} to ${end}, expected one within the ${buffer.length} bytes of the buffer`)
+    this.#buffer = buffer
+    this.#position = start
     this.#end = end
-    this.#left = 0
-    this.#opened = false
-  }
-
-  /** Moves to the next whole batch and checks its CRC. A cut one ends the walk: brokers cut where a fetch is full. */
-  nextBatch(): boolean {
-    const start = this.#next
-    const buffer = this.#source
-    if (start + BATCH.headerBytes > this.#end) return false
-    const length = buffer.readInt32BE(start + BATCH.length)
-    if (length < MIN_LENGTH) throw new CorruptBatchError(undefined, `it says it has ${length} bytes, at least ${MIN_LENGTH} were expected`)
-    const end = start + BATCH.lengthEnd + length
-    if (end > this.#end) return false
-    this.#readHeader(start, end)
-    this.#next = end
-    return true
-  }
-
-  /** Moves to the next record of the batch. */
-  nextRecord(): boolean {
-    if (!this.#opened) this.#open()
-    if (this.#left === 0) return false
-    this.#left--
-    this.#readRecord()
-    return true
-  }
-
-  #readHeader(start: number, end: number): void {
-    const buffer = this.#source
     this.batchStart = start
-    this.batchEnd = end
-    this.baseOffset = readInt64(buffer, start)
-    const magic = buffer[start + BATCH.magic]
-    if (magic !== 2) throw new CorruptBatchError(this.baseOffset, `its format is ${magic}, expected 2 (messages from before Kafka 0.11 have to be rewritten)`)
-    if (!verifyBatch(buffer, start)) throw new CorruptBatchError(this.baseOffset, 'its checksum is wrong')
-    const attributes = buffer.readInt16BE(start + BATCH.attributes)
-    const compression = COMPRESSIONS[attributes & ATTRIBUTE.compression]
-    if (compression === undefined) throw new CorruptBatchError(this.baseOffset, `its compression is ${attributes & ATTRIBUTE.compression}, which is not known`)
-    this.compression = compression
-    this.isControl = (attributes & ATTRIBUTE.control) !== 0
-    this.isTransactional = (attributes & ATTRIBUTE.transactional) !== 0
-    this.isLogAppendTime = (attributes & ATTRIBUTE.logAppendTime) !== 0
-    this.leaderEpoch = buffer.readInt32BE(start + BATCH.leaderEpoch)
-    this.lastOffset = this.baseOffset + buffer.readInt32BE(start + BATCH.lastOffsetDelta)
-    this.baseTimestamp = readInt64(buffer, start + BATCH.baseTimestamp)
-    this.maxTimestamp = readInt64(buffer, start + BATCH.maxTimestamp)
-    this.producerId = readInt64(buffer, start + BATCH.producerId)
-    this.producerEpoch = buffer.readInt16BE(start + BATCH.producerEpoch)
-    this.baseSequence = buffer.readInt32BE(start + BATCH.baseSequence)
-    this.recordCount = buffer.readInt32BE(start + BATCH.recordCount)
-    if (this.recordCount < 0) throw new CorruptBatchError(this.baseOffset, `it says it holds ${this.recordCount} records`)
-    this.#left = 0
-    this.#opened = false
+    this.batchEnd = start
+    this.#recordsLeft = 0
   }
 
-  /** Unpacks the records when the first one is asked for: a batch that is skipped costs nothing. */
-  #open(): void {
-    const start = this.batchStart + BATCH.headerBytes
-    this.#opened = true
-    this.#left = this.recordCount
-    if (this.compression === 'none') {
-      this.#records = this.#source
-      this.#at = start
-      this.#recordsEnd = this.batchEnd
-      return
+  /**
+   * Moves to the next whole batch, past what is left of this one; false at the end. A batch that is cut by the end of the bytes is no error: brokers
+   * cut where the size limit of a fetch falls.
+   *
+   * @throws CorruptBatchError if the header makes no sense or the checksum does not fit.
+   */
+  nextBatch(): boolean {
+    this.#recordsLeft = 0
+    const at = this.#position
+    const left = this.#end - at
+    if (left < batch.FIELD.checksum) return false
+    const buffer = this.#buffer
+    const size = batch.batchSize(buffer, at)
+    if (batch.magic(buffer, at) !== batch.MAGIC) {
+      throw new CorruptBatchError(readInt64(buffer, at), `found magic ${batch.magic(buffer, at)}, expected ${batch.MAGIC} (older formats are not read)`)
     }
+    if (size < batch.HEADER_BYTES) throw new CorruptBatchError(readInt64(buffer, at), `found a size of ${size} bytes, expected at least ${batch.HEADER_BYTES}`)
+    if (size > left) return false
+    this.#readHeader(at, at + size)
+    this.#position = at + size
+    this.#recordsLeft = this.recordCount
+    this.#opened = false
+    return true
+  }
+
+  /** Leaves out the records of this batch that were not read; nothing is decompressed for them. */
+  skipBatch(): void {
+    this.#recordsLeft = 0
+  }
+
+  /** Moves to the next record of the batch; false at its end. @throws CorruptBatchError if the records make no sense. */
+  nextRecord(): boolean {
+    if (this.#recordsLeft === 0) return false
     try {
-      this.#records = decompress(this.compression, this.#source.subarray(start, this.batchEnd))
+      if (!this.#opened) this.#open()
+      this.#readRecord()
     } catch (error) {
-      throw new CorruptBatchError(this.baseOffset, `it cannot be unpacked (${this.compression}): ${error instanceof Error ? error.message : String(error)}`)
+      this.#recordsLeft = 0
+      if (error instanceof BytesError) throw new CorruptBatchError(this.baseOffset, `in the record after offset ${this.offset}: ${error.message}`, { cause: error })
+      throw error
     }
-    this.#at = 0
-    this.#recordsEnd = this.#records.length
+    if (--this.#recordsLeft === 0 && this.#reader.remaining > 0) {
+      throw new CorruptBatchError(this.baseOffset, `found ${this.#reader.remaining} bytes behind its ${this.recordCount} records, expected none`)
+    }
+    return true
+  }
+
+  #readHeader(at: number, end: number): void {
+    const buffer = this.#buffer
+    const offset = batch.baseOffset(buffer, at)
+    const computed = crc32c(buffer, at + batch.FIELD.attributes, end)
+    const stored = batch.checksum(buffer, at)
+    if (computed !== stored) throw new CorruptBatchError(offset, `its bytes have the checksum ${computed}, its header says ${stored}`)
+    const attributes = batch.attributes(buffer, at)
+    const compression = COMPRESSIONS[attributes & batch.ATTRIBUTE.compressionMask]
+    const lastOffsetDelta = batch.lastOffsetDelta(buffer, at)
+    const recordCount = batch.recordCount(buffer, at)
+    if (compression === undefined) throw new CorruptBatchError(offset, `found compression ${attributes & batch.ATTRIBUTE.compressionMask}, expected 0 to 4`)
+    if (offset < 0 || lastOffsetDelta < 0 || !Number.isSafeInteger(offset + lastOffsetDelta)) {
+      throw new CorruptBatchError(offset, `found a last offset delta of ${lastOffsetDelta}, expected offsets from 0 to 2^53`)
+    }
+    if (recordCount < 0 || recordCount > lastOffsetDelta + 1) throw new CorruptBatchError(offset, `found ${recordCount} records, expected 0 to ${lastOffsetDelta + 1}`)
+    this.batchStart = at
+    this.batchEnd = end
+    this.baseOffset = offset
+    this.lastOffset = offset + lastOffsetDelta
+    this.leaderEpoch = batch.leaderEpoch(buffer, at)
+    this.producerId = batch.producerId(buffer, at)
+    this.producerEpoch = batch.producerEpoch(buffer, at)
+    this.baseSequence = batch.baseSequence(buffer, at)
+    this.recordCount = recordCount
+    this.baseTimestamp = batch.baseTimestamp(buffer, at)
+    this.maxTimestamp = batch.maxTimestamp(buffer, at)
+    this.isControl = (attributes & batch.ATTRIBUTE.control) !== 0
+    this.isTransactional = (attributes & batch.ATTRIBUTE.transactional) !== 0
+    this.isLogAppendTime = (attributes & batch.ATTRIBUTE.logAppendTime) !== 0
+    this.compression = compression
+    this.offset = offset - 1
+  }
+
+  #open(): void {
+    const start = this.batchStart + batch.HEADER_BYTES
+    if (this.compression === 'none') this.#reader.reset(this.#buffer, start, this.batchEnd)
+    else {
+      const records = this.#decompressed(start)
+      this.#reader.reset(records, 0, records.length)
+    }
+    this.key.buffer = this.#reader.buffer
+    this.value.buffer = this.#reader.buffer
+    this.headers.buffer = this.#reader.buffer
+    this.#opened = true
+  }
+
+  #decompressed(start: number): Buffer {
+    try {
+      return decompress(this.compression, this.#buffer.subarray(start, this.batchEnd), this.#decompressedLimitBytes)
+    } catch (error) {
+      throw new CorruptBatchError(this.baseOffset, `its ${this.compression} records cannot be decompressed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    }
   }
 
   #readRecord(): void {
-    const length = this.#varint()
-    const end = this.#at + length
-    if (length < 0 || end > this.#recordsEnd) throw new CorruptBatchError(this.baseOffset, `a record of ${length} bytes does not fit`)
-    this.#at++
-    const timestampDelta = this.#varint()
-    this.timestamp = this.isLogAppendTime ? this.maxTimestamp : this.baseTimestamp + timestampDelta
-    this.offset = this.baseOffset + this.#varint()
-    this.hasKey = this.#bytes(this.key, end)
-    this.hasValue = this.#bytes(this.value, end)
-    this.headers.set(this.#records, this.#at, end)
-    this.headerCount = this.#varint()
-    if (this.headerCount < 0 || this.#at > end) throw new CorruptBatchError(this.baseOffset, `the record at offset ${this.offset} says it has ${this.headerCount} headers`)
-    this.#at = end
+    const reader = this.#reader
+    const length = reader.varint()
+    const start = reader.position
+    reader.skip(length)
+    const end = reader.position
+    reader.position = start
+    reader.skip(1)
+    const timestamp = this.isLogAppendTime ? (reader.varlong(), this.maxTimestamp) : this.baseTimestamp + reader.varlong()
+    if (!Number.isSafeInteger(timestamp)) throw new BytesError(`found the timestamp ${timestamp}, expected a safe integer`)
+    const offset = this.baseOffset + reader.varint()
+    if (offset <= this.offset || offset > this.lastOffset) throw new BytesError(`found the offset ${offset}, expected ${this.offset + 1} to ${this.lastOffset}`)
+    this.hasKey = this.#readBytes(this.key)
+    this.hasValue = this.#readBytes(this.value)
+    this.headers.start = reader.position
+    this.headerCount = skipHeaders(reader)
+    if (reader.position !== end) throw new BytesError(`its fields end at byte ${reader.position}, its length says ${end}`)
+    this.headers.end = end
+    this.offset = offset
+    this.timestamp = timestamp
   }
 
-  #bytes(into: ByteView, limit: number): boolean {
-    const length = this.#varint()
-    if (length < 0) {
-      into.set(EMPTY, 0, 0)
-      return false
-    }
-    if (this.#at + length > limit) throw new CorruptBatchError(this.baseOffset, `a field of ${length} bytes does not fit into the record at offset ${this.offset}`)
-    into.set(this.#records, this.#at, this.#at + length)
-    this.#at += length
-    return true
-  }
-
-  /** Zigzag varint. Below 2^28 in integer arithmetic: 3 ns; the rest (timestamps far apart) in doubles. */
-  #varint(): number {
-    const buffer = this.#records
-    let at = this.#at
-    if (at >= this.#recordsEnd) throw new CorruptBatchError(this.baseOffset, 'it ends in the middle of a record')
-    let byte = buffer[at++] ?? 0
-    let value = byte & 127
-    if (byte > 127) {
-      let factor = 128
-      do {
-        if (at >= this.#recordsEnd || factor > 2 ** 63) throw new CorruptBatchError(this.baseOffset, 'it holds a number without an end')
-        byte = buffer[at++] ?? 0
-        value += (byte & 127) * factor
-        factor *= 128
-      } while (byte > 127)
-    }
-    this.#at = at
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  #readBytes(view: ByteView): boolean {
+    const reader = this.#reader
+    const length = reader.varint()
+    view.start = reader.position
+    if (length >= 0) reader.skip(length)
+    view.end = reader.position
+    return length >= 0
   }
 }
-
-const EMPTY = Buffer.alloc(0)

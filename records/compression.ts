@@ -1,74 +1,46 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
-import { compressSync as snappyCompress, uncompressSync as snappyUncompress } from 'snappy'
+import { compressLz4, decompressLz4 } from './lz4-frame.ts'
+import { compressSnappy, decompressSnappy } from './snappy-blocks.ts'
 
-export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+/** Compressions of a record batch, at the position of their number in the batch's attributes. */
+export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
-/** By the number in a batch's attributes. */
-export const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+export type Compression = (typeof COMPRESSIONS)[number]
 
-/** A batch of one megabyte that unpacks to more than this is an attack or an accident. */
-const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024
-/** Magic of xerial's framing, which Java's snappy writes: 8 bytes, two int32 versions, then chunks with an int32 length each. */
-const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
-const XERIAL_HEADER_BYTES = 16
+/** What a batch may decompress to: a kilobyte of zeros' zeros must not take the process down. Kafka batches are a few MB at most. */
+export const DECOMPRESSED_LIMIT_BYTES = 256 * 1024 * 1024
 
+/** Output is gathered in chunks of this size; zlib's default of 16 KB makes 64 of them of a batch. */
+const CHUNK_BYTES = 128 * 1024
+
+/** Compresses the records of a batch. The answer is a buffer of its own, but for `none`, which gives back `bytes`. */
 export function compress(compression: Compression, bytes: Buffer): Buffer {
   switch (compression) {
     case 'none':
       return bytes
     case 'gzip':
-      return gzipSync(bytes)
+      return gzipSync(bytes, { chunkSize: CHUNK_BYTES })
     case 'snappy':
-      return snappyCompress(bytes)
+      return compressSnappy(bytes)
     case 'lz4':
-      return compressFrameSync(bytes)
+      return compressLz4(bytes)
     case 'zstd':
-      return zstdCompressSync(bytes)
+      return zstdCompressSync(bytes, { chunkSize: CHUNK_BYTES })
   }
 }
 
-/** Throws where the bytes are not what they should be, or unpack to more than 256 MB. */
-export function decompress(compression: Compression, bytes: Buffer): Buffer {
+/** Decompresses the records of a batch. @throws Error if the bytes are damaged or would become more than `limitBytes`. */
+export function decompress(compression: Compression, bytes: Buffer, limitBytes = DECOMPRESSED_LIMIT_BYTES): Buffer {
   switch (compression) {
     case 'none':
       return bytes
     case 'gzip':
-      return gunzipSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES })
+      return gunzipSync(bytes, { maxOutputLength: limitBytes, chunkSize: CHUNK_BYTES })
     case 'snappy':
-      return unsnap(bytes)
+      return decompressSnappy(bytes, limitBytes)
     case 'lz4':
-      return bounded(decompressFrameSync(bytes))
+      return decompressLz4(bytes, limitBytes)
     case 'zstd':
-      return zstdDecompressSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES })
+      return zstdDecompressSync(bytes, { maxOutputLength: limitBytes, chunkSize: CHUNK_BYTES })
   }
-}
-
-function unsnap(bytes: Buffer): Buffer {
-  if (!bytes.subarray(0, XERIAL.length).equals(XERIAL)) return unsnapBlock(bytes)
-  const blocks: Buffer[] = []
-  for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
-    const length = bytes.readInt32BE(at)
-    if (length <= 0 || at + 4 + length > bytes.length) throw new RangeError(`a snappy block of ${length} bytes at ${at} of ${bytes.length}`)
-    blocks.push(unsnapBlock(bytes.subarray(at + 4, at + 4 + length)))
-    at += 4 + length
-  }
-  return bounded(Buffer.concat(blocks))
-}
-
-/** A snappy block begins with its unpacked length: looked at before anything is allocated. */
-function unsnapBlock(bytes: Buffer): Buffer {
-  let length = 0
-  for (let i = 0; i < 5; i++) {
-    const byte = bytes[i] ?? 0
-    length += (byte & 127) * 2 ** (7 * i)
-    if (byte < 128) break
-  }
-  if (length > MAX_DECOMPRESSED_BYTES) throw new RangeError(`a snappy block announces ${length} bytes`)
-  return snappyUncompress(bytes, { asBuffer: true }) as Buffer
-}
-
-function bounded(bytes: Buffer): Buffer {
-  if (bytes.length > MAX_DECOMPRESSED_BYTES) throw new RangeError(`unpacks to ${bytes.length} bytes, more than ${MAX_DECOMPRESSED_BYTES}`)
-  return bytes
 }

@@ -1,8 +1,14 @@
 import type { ByteView } from './byte-view.ts'
 
-/** Type of the marker in a control record, by its key: version int16, type int16 (0 abort, 1 commit). `undefined`: another kind of control record. */
-export function controlType(key: ByteView): 'abort' | 'commit' | undefined {
-  if (key.length < 4) return undefined
+/** What a record of a control batch says. `other`: markers that are not about transactions (leader change, snapshots, ...). */
+export type ControlType = 'abort' | 'commit' | 'other'
+
+const ABORT = 0
+const COMMIT = 1
+
+/** Reads the key of a control record: version int16, type int16. A key that is too short is `other`, as unknown types are. */
+export function controlType(key: ByteView): ControlType {
+  if (key.length < 4) return 'other'
   const type = key.buffer.readInt16BE(key.start + 2)
-  return type === 0 ? 'abort' : type === 1 ? 'commit' : undefined
+  return type === ABORT ? 'abort' : type === COMMIT ? 'commit' : 'other'
 }

@@ -1,6 +1,9 @@
-import { crc32c as native } from '@node-rs/crc32'
+import { crc32c as checksum } from '@node-rs/crc32'
 
-/** CRC-32C (Castagnoli) of a stretch of a buffer, without a copy: 13.9 GB/s for 1 MB, 4.6 for 1 KB. */
+/**
+ * CRC-32C (Castagnoli) of a stretch of a buffer, unsigned. The native function reads the bytes where they are: 3 to 14 GB/s; the call costs some
+ * 300 ns, so it is for batches, not for records.
+ */
 export function crc32c(buffer: Buffer, start: number, end: number): number {
-  return native(buffer.subarray(start, end))
+  return checksum(buffer.subarray(start, end))
 }

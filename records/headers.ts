@@ -1,103 +1,113 @@
-import { ByteView } from './byte-view.ts'
+import { ByteReader } from './byte-reader.ts'
+import type { ByteView } from './byte-view.ts'
 import { ByteWriter } from './byte-writer.ts'
 
+/** A header of a record. Names may repeat; the last one counts. */
 export interface Header {
   readonly key: string
   readonly value: Buffer | undefined
 }
 
-/** Reads varints of a header block. */
-class BlockReader {
-  readonly #buffer: Buffer
-  readonly #end: number
-  at: number
-
-  constructor(block: ByteView) {
-    this.#buffer = block.buffer
-    this.at = block.start
-    this.#end = block.end
-  }
-
-  varint(): number {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      if (this.at >= this.#end || factor > 2 ** 35) throw new RangeError('a header block ends in the middle of a number')
-      const byte = this.#buffer[this.at++] ?? 0
-      value += (byte & 127) * factor
-      if (byte < 128) break
-    }
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-  }
-
-  /** Start of a field of `length` bytes, which is then behind. */
-  skip(length: number): number {
-    if (length < 0 || this.at + length > this.#end) throw new RangeError(`a header field of ${length} bytes does not fit`)
-    this.at += length
-    return this.at - length
-  }
-}
-
-/** The headers of a block, copied. Throws `RangeError` where the block is faulty. */
-export function readHeaders(block: ByteView | undefined): Header[] {
-  if (block === undefined || block.length === 0) return []
-  const reader = new BlockReader(block)
+/** All headers of a block, copied. @throws BytesError if the block is damaged; blocks of a cursor have been checked. */
+export function readHeaders(block: ByteView): Header[] {
+  const reader = new ByteReader().reset(block.buffer, block.start, block.end)
   const headers: Header[] = []
-  for (let left = reader.varint(); left > 0; left--) {
-    const keyLength = reader.varint()
-    const keyStart = reader.skip(keyLength)
+  for (let left = headerCount(reader); left > 0; left--) {
+    const key = stretch(reader, reader.varint())
     const valueLength = reader.varint()
-    const valueStart = valueLength < 0 ? -1 : reader.skip(valueLength)
-    headers.push({
-      key: block.buffer.toString('utf8', keyStart, keyStart + keyLength),
-      value: valueStart < 0 ? undefined : Buffer.from(block.buffer.subarray(valueStart, valueStart + valueLength)),
-    })
+    headers.push({ key: key.toString('utf8'), value: valueLength < 0 ? undefined : Buffer.from(stretch(reader, valueLength)) })
   }
   return headers
 }
 
-/** Finds the last header of a name and sets `into` to its value. */
-export function findLastHeader(block: ByteView | undefined, name: Buffer, into: ByteView): 'absent' | 'null' | 'found' {
-  if (block === undefined || block.length === 0) return 'absent'
-  const reader = new BlockReader(block)
+/**
+ * Looks for the last header called `name`; `found`: its value is in `into`. It allocates nothing.
+ *
+ * @throws BytesError if the block is damaged.
+ */
+export function findLastHeader(block: ByteView, name: Buffer, into: ByteView): 'absent' | 'null' | 'found' {
+  const reader = shared.reset(block.buffer, block.start, block.end)
   let found: 'absent' | 'null' | 'found' = 'absent'
-  for (let left = reader.varint(); left > 0; left--) {
+  for (let left = headerCount(reader); left > 0; left--) {
     const keyLength = reader.varint()
-    const keyStart = reader.skip(keyLength)
+    const keyStart = reader.position
+    reader.skip(keyLength)
     const valueLength = reader.varint()
-    const valueStart = valueLength < 0 ? -1 : reader.skip(valueLength)
-    if (keyLength !== name.length || block.buffer.compare(name, 0, name.length, keyStart, keyStart + keyLength) !== 0) continue
-    found = valueStart < 0 ? 'null' : 'found'
-    if (valueStart >= 0) into.set(block.buffer, valueStart, valueStart + valueLength)
+    const valueStart = reader.position
+    if (valueLength >= 0) reader.skip(valueLength)
+    if (!sameBytes(block.buffer, keyStart, keyLength, name)) continue
+    found = valueLength < 0 ? 'null' : 'found'
+    if (valueLength >= 0) into.set(block.buffer, valueStart, reader.position)
   }
   return found
 }
 
-/** Puts a header block together: those of an input record first, then further ones. */
+const shared = new ByteReader()
+
+/** Passes the headers of a block that begins at the reader's position; answers their count. @throws BytesError if they are damaged. */
+export function skipHeaders(reader: ByteReader): number {
+  const count = headerCount(reader)
+  for (let left = count; left > 0; left--) {
+    reader.skip(reader.varint())
+    const valueLength = reader.varint()
+    if (valueLength >= 0) reader.skip(valueLength)
+  }
+  return count
+}
+
+/** A header takes 2 bytes or more, so a count that is no lie is bounded by the bytes: loops over it end. */
+function headerCount(reader: ByteReader): number {
+  const count = reader.varint()
+  if (count < 0 || count > reader.remaining / 2) reader.skip(-1)
+  return count
+}
+
+function stretch(reader: ByteReader, length: number): Buffer {
+  const start = reader.position
+  reader.skip(length)
+  return reader.buffer.subarray(start, reader.position)
+}
+
+function sameBytes(buffer: Buffer, start: number, length: number, other: Buffer): boolean {
+  if (length !== other.length) return false
+  for (let i = 0; i < length; i++) if (buffer[start + i] !== other[i]) return false
+  return true
+}
+
+/** Writes a header block as it is on the wire. Starts out empty. */
 export class HeaderBlockBuilder {
-  readonly #headers = new ByteWriter(512)
-  readonly #block = new ByteWriter(512)
+  readonly #headers = new ByteWriter(256)
+  readonly #block = new ByteWriter(256)
+  readonly #text = new ByteWriter(64)
   #count = 0
+
+  get count(): number {
+    return this.#count
+  }
 
   reset(): void {
     this.#headers.reset()
     this.#count = 0
   }
 
+  /** Appends all headers of another block. @throws BytesError if it is damaged. */
   copyFrom(block: ByteView | undefined): void {
-    if (block === undefined || block.length === 0) return
-    const reader = new BlockReader(block)
-    this.#count += reader.varint()
-    this.#headers.copy(block.buffer, reader.at, block.end)
+    if (block === undefined) return
+    const reader = shared.reset(block.buffer, block.start, block.end)
+    const count = headerCount(reader)
+    this.#headers.copy(block.buffer, reader.position, block.end)
+    this.#count += count
   }
 
+  /** Text becomes UTF-8. */
   add(name: string, value: string | Uint8Array | undefined): void {
-    this.#bytes(Buffer.from(name))
+    this.#sized(name)
     if (value === undefined) this.#headers.varint(-1)
-    else this.#bytes(typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.length))
+    else this.#sized(value)
     this.#count++
   }
 
-  /** Sets the view to the block. It is valid until the next `into`. */
+  /** Sets `view` to the block. Valid until `into` is called again. */
   into(view: ByteView): ByteView {
     this.#block.reset()
     this.#block.varint(this.#count)
@@ -105,8 +115,15 @@ export class HeaderBlockBuilder {
     return this.#block.into(view)
   }
 
-  #bytes(value: Buffer): void {
-    this.#headers.varint(value.length)
-    this.#headers.copy(value, 0, value.length)
+  #sized(content: string | Uint8Array): void {
+    if (typeof content !== 'string') {
+      this.#headers.varint(content.length)
+      this.#headers.copy(content, 0, content.length)
+      return
+    }
+    this.#text.reset()
+    this.#text.utf8(content)
+    this.#headers.varint(this.#text.position)
+    this.#headers.copy(this.#text.buffer, 0, this.#text.position)
   }
 }

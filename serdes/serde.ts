@@ -1,9 +1,15 @@
 import type { ByteView } from '../records/byte-view.ts'
 import type { ByteWriter } from '../records/byte-writer.ts'
 
-/** Reads and writes keys or values. Null keys and values (tombstones) never reach a serde. */
+/** Turns the bytes of a key or a value into what a processor works on, and back. Null keys and values never reach a serde. */
 export interface Serde<T> {
-  /** What is in the bytes. Throws where they are not what they should be; the record is then a dead letter, or stops the application. */
+  /** `bytes` is valid until the processor returns: copy what is kept. @throws SerdeError, or what the parser throws. */
   read(bytes: ByteView): T
+  /** Appends to `target`. @throws SerdeError */
   write(value: T, target: ByteWriter): void
+}
+
+/** The bytes, or the value, are not of the type that the serde is for. */
+export class SerdeError extends Error {
+  override readonly name = 'SerdeError'
 }

@@ -1,7 +1,7 @@
 import type { Serde } from './serde.ts'
 
-/** UTF-8 text. Faulty sequences are read as U+FFFD. */
+/** Text as UTF-8, as Kafka's StringSerializer writes it. Faulty bytes become U+FFFD. */
 export const string: Serde<string> = {
-  read: (view) => view.toString(),
-  write: (text, target) => target.utf8(text),
+  read: (bytes) => bytes.toString(),
+  write: (value, target) => target.utf8(value),
 }
