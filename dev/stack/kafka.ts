@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ensureKafka, kafkaFolder } from '../bootstrap/kafka.js'
+import { ensureKafka, kafkaFolder, type KafkaInstallation } from '../bootstrap/kafka.js'
 import { progressToTerminal } from '../bootstrap/progress.js'
+import { classArchive } from './class-archive.ts'
 import { Service } from './service.ts'
 import { killLeftovers, serviceFiles, servicePorts } from './service-files.ts'
 
@@ -30,11 +31,23 @@ export interface KafkaCluster {
 
 /** Starts Kafka in KRaft mode on free loopback ports; makes its data if there is none. */
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
+  const onProgress = options.onProgress ?? progressToTerminal
+  const installation = await ensureKafka(onProgress)
+  const train = (dataDir: string, flag: string) => trainingRun(installation, dataDir, flag)
+  return startCluster(installation, options, { flags: await classArchive(installation, train, onProgress), stopWithinMs: 7_000 })
+}
+
+/** A broker that only starts and stops, so that the JVM can note what it needs for that. */
+async function trainingRun(installation: KafkaInstallation, dataDir: string, flag: string): Promise<void> {
+  const cluster = await startCluster(installation, { dataDir }, { flags: [flag], stopWithinMs: 60_000 })
+  await cluster.stop('term')
+}
+
+async function startCluster(installation: KafkaInstallation, options: KafkaOptions, jvm: { flags: readonly string[]; stopWithinMs: number }): Promise<KafkaCluster> {
   const { dataDir, brokers: count = 1 } = options
   const folder = join(dataDir, 'kafka')
-  const { java, jars, checkpoint } = await ensureKafka(options.onProgress ?? progressToTerminal)
   await killLeftovers(dataDir, 'kafka')
-  if (!existsSync(folder)) format(folder, count, checkpoint)
+  if (!existsSync(folder)) format(folder, count, installation.checkpoint)
   checkBrokerCount(folder, count)
   const ports = await servicePorts(dataDir, 'kafka', 2 * count)
   const nodes = Array.from({ length: count }, (_, at) => {
@@ -44,8 +57,9 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
     return new Service({
       name: count === 1 ? 'Kafka' : `Kafka broker ${node}`,
       ...serviceFiles(dataDir, `kafka-${node}`),
-      command: [java, '-cp', join(jars, '*'), ...jvmFlags(options), 'kafka.Kafka', settingsFile],
+      command: [installation.java, '-cp', join(installation.jars, '*'), ...jvmFlags(options), ...jvm.flags, 'kafka.Kafka', settingsFile],
       stopSignal: 'SIGTERM',
+      stopWithinMs: jvm.stopWithinMs,
       // three brokers that are all told to stop in order would wait for each other; killing loses nothing
       deathSignal: 'SIGKILL',
       ready: (log) => log.includes('Kafka Server started'),

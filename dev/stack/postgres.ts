@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { root } from '../bootstrap/cache.js'
 import { Service } from './service.ts'
 import { killLeftovers, serviceFiles, servicePorts } from './service-files.ts'
@@ -22,6 +22,7 @@ export async function startPostgres({ dataDir }: { dataDir: string }): Promise<P
   const program = (name: string) => [...asUser, join(programFolder(), name)]
   await killLeftovers(dataDir, 'postgres')
   const [port = 0] = await servicePorts(dataDir, 'postgres', 1)
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   const service = new Service({
     name: 'PostgreSQL',
     ...serviceFiles(dataDir, 'postgres'),
@@ -34,10 +35,10 @@ export async function startPostgres({ dataDir }: { dataDir: string }): Promise<P
       // the process it names is gone, but its number may be another's by now, and PostgreSQL would refuse to start
       rmSync(join(data, 'postmaster.pid'), { force: true })
     },
-    ready: () => answers(port),
+    ready: () => takesConnections(url),
   })
   await service.start()
-  return { service, url: `postgres://postgres@127.0.0.1:${port}/postgres` }
+  return { service, url }
 }
 
 // What is committed survives the death of the server, not a power cut.
@@ -99,17 +100,13 @@ function unprivileged(): string[] {
   )
 }
 
-/** Answers an SSL request, the smallest thing that can be asked, as soon as it takes connections; before, it closes them. */
-function answers(port: number): Promise<boolean> {
-  const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
-  return new Promise((resolve) => {
-    const socket = createConnection({ port, host: '127.0.0.1' }, () => socket.write(sslRequest))
-    const end = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('data', () => end(true))
-    socket.once('error', () => end(false))
-    socket.once('close', () => end(false))
-  })
+async function takesConnections(url: string): Promise<boolean> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 1000 })
+  // the server may end the connection at any moment, which must not become an uncaught error
+  client.on('error', () => undefined)
+  return client.connect().then(
+    () => client.end().then(() => true),
+    // not there yet, or still recovering
+    () => false,
+  )
 }

@@ -14,6 +14,8 @@ export interface ServiceOptions {
   readonly stopSignal: NodeJS.Signals
   /** What the kernel sends it when we die. */
   readonly deathSignal: NodeJS.Signals
+  /** How long it may take to end in order; then it is killed. Default: 7,000. */
+  readonly stopWithinMs?: number
   /** Run before each start. */
   prepare?(): Promise<void> | void
   /** Whether it serves; asked again and again after a start. `log` is what it wrote since then. */
@@ -21,7 +23,6 @@ export interface ServiceOptions {
 }
 
 const READY_WITHIN_MS = 60_000
-const STOP_WITHIN_MS = 7_000
 
 /**
  * A server process of the embedded stack, which can be stopped, killed and started again on the same port and data.
@@ -70,7 +71,7 @@ export class Service {
     const tree = processTree(child.pid)
     if (how === 'term') {
       child.kill(this.#options.stopSignal)
-      await Promise.race([this.#ended, delay(STOP_WITHIN_MS, undefined, { ref: false })])
+      await Promise.race([this.#ended, delay(this.#options.stopWithinMs ?? 7_000, undefined, { ref: false })])
     }
     await killAll(tree)
     await this.#ended
