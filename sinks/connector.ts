@@ -1,0 +1,397 @@
+import type { TopicPartition } from '../ports/broker.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
+import { type Failpoint, noFailpoint } from '../ports/failpoint.ts'
+import type { FetchedChunk, Fetcher, FetchFailure, KafkaClient } from '../ports/kafka-client.ts'
+import type { Random } from '../ports/random.ts'
+import { CommittedCursor } from '../records/committed-cursor.ts'
+import { BatchWriter } from './batch-writer.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
+import type { ConnectorSnapshot, SinkEvent } from './connector-snapshot.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { GroupOffsets } from './group-offsets.ts'
+import { findLogPosition } from './log-position.ts'
+import { PartitionClaimer } from './partition-claimer.ts'
+import { passesByItself } from './passing-error.ts'
+import { type Claim, type PartitionWrite, type SinkDatabase, SinkFatalError, SinkRetriableError } from './sink-database.ts'
+import { SinkMembership } from './sink-membership.ts'
+import { SinkPartition } from './sink-partition.ts'
+import { type WriteLimits, WriteLanes } from './write-lanes.ts'
+
+export interface ConnectorOptions extends WriteLimits {
+  readonly client: KafkaClient
+  readonly database: SinkDatabase
+  readonly clock: Clock
+  readonly random: Random
+  readonly groupId: string
+  readonly topics: readonly string[]
+  /** Static membership; `undefined`: dynamic. */
+  readonly groupInstanceId?: string | undefined
+  /** Default 10,000. */
+  readonly sessionTimeoutMs?: number
+  /** Bytes that may wait to be written; beyond that nothing is taken from Kafka. Default 16,000,000. */
+  readonly pendingBytes?: number
+  readonly deadLetterTopic?: string
+  readonly breaker?: { readonly threshold?: number; readonly firstDelayMs?: number; readonly longestDelayMs?: number }
+  readonly failpoint?: Failpoint
+  /** Told what an operator may want to know. It must not throw. */
+  readonly onEvent?: (event: SinkEvent) => void
+}
+
+/** How often the group is told the offsets, which are for lag tools only. */
+const GROUP_COMMIT_MS = 1_000
+/** A fenced partition that stays ours is claimed anew after this: a member that was taken off learns it by then from a heartbeat. */
+const RECLAIM_MS = 3_000
+const END_OFFSETS_MS = 5_000
+const CLOSE_MS = 10_000
+
+/**
+ * Copies committed records of topics into a database, each once in effect: it starts at the progress that the database shows, writes records and
+ * progress together, and is fenced by whoever claims a partition after it.
+ *
+ * ```
+ *   fetcher ──► partitions (queues) ──► lanes: a batch of several partitions ──► BatchWriter ──► database
+ *      nothing is taken while the queues are full, or the breaker is open        │ poison ──► dead letters
+ * ```
+ */
+export class Connector {
+  /** Resolves when it has ended: with the error that stopped it, or `undefined` after `close`. */
+  readonly ended: Promise<Error | undefined>
+  readonly #options: ConnectorOptions
+  readonly #pendingBytes: number
+  readonly #partitions = new Map<string, SinkPartition>()
+  readonly #breaker: CircuitBreaker
+  readonly #deadLetters: DeadLetters
+  readonly #membership: SinkMembership
+  readonly #claimer: PartitionClaimer
+  readonly #writer: BatchWriter
+  readonly #fetcher: Fetcher
+  readonly #cursor = new CommittedCursor()
+  readonly #stop = new AbortController()
+  readonly #end = Promise.withResolvers<Error | undefined>()
+  readonly #lanes: WriteLanes
+  readonly #groupOffsets: GroupOffsets
+  #state: 'starting' | 'running' | 'failed' | 'closed' = 'starting'
+  #failure: Error | undefined
+  #lastError: string | undefined
+  #closing: Promise<void> | undefined
+  #room = Promise.withResolvers<void>()
+  #away = false
+  readonly #counters = { recordsRead: 0, rowsWritten: 0, rowsStale: 0, deadLettered: 0, batches: 0, retries: 0, fenced: 0 }
+  #lastLatencyMs: number | undefined
+
+  constructor(options: ConnectorOptions) {
+    const { client, clock, database, random, groupId, topics, breaker } = options
+    this.#options = options
+    this.#pendingBytes = options.pendingBytes ?? 16_000_000
+    this.ended = this.#end.promise
+    const { signal } = this.#stop
+    this.#breaker = new CircuitBreaker({ clock, random, ...breaker })
+    this.#deadLetters = new DeadLetters({ client, clock, connectorName: database.manifest.name, ...(options.deadLetterTopic === undefined ? {} : { topic: options.deadLetterTopic }) })
+    this.#fetcher = client.fetcher({ readCommitted: true })
+    this.#membership = new SinkMembership({
+      client,
+      clock,
+      groupId,
+      topics,
+      groupInstanceId: options.groupInstanceId,
+      sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+      owned: () => [...this.#partitions.values()],
+      assigned: (partitions) => this.#assigned(partitions),
+      failed: (error) => this.#fail(error),
+    })
+    this.#claimer = new PartitionClaimer({
+      client,
+      clock,
+      database,
+      breaker: this.#breaker,
+      signal,
+      waiting: () => [...this.#partitions.values()].filter(({ state }) => state === 'claiming'),
+      claimed: (partition, claim) => this.#claimed(partition, claim),
+      retried: (error) => this.#retried(error),
+    })
+    const listener = {
+      owns: (write: PartitionWrite) => this.#ownerOf(write) !== undefined,
+      applied: (write: PartitionWrite) => this.#applied(write),
+      fenced: (write: PartitionWrite) => this.#fenced(write),
+      wrote: (result: { rowsWritten: number; rowsStale: number }) => {
+        this.#counters.batches++
+        this.#counters.rowsWritten += result.rowsWritten
+        this.#counters.rowsStale += result.rowsStale
+        this.#databaseAnswered()
+      },
+      retried: (error: Error) => this.#retried(error),
+      deadLettered: (letters: readonly { reason: string; record: { position: string } }[]) => {
+        this.#counters.deadLettered += letters.length
+        this.#event('DEAD_LETTERED', 'warning', `${letters.length} records were refused, the first one ${letters[0]?.record.position}: ${letters[0]?.reason}`, { count: letters.length })
+      },
+    }
+    this.#lanes = new WriteLanes({ ...options, partitions: this.#partitions, write: (batch) => this.#write(batch), failed: (error) => this.#fail(error) })
+    this.#groupOffsets = new GroupOffsets({
+      member: this.#membership.member,
+      partitions: this.#partitions,
+      failpoint: options.failpoint,
+      failed: (error) => {
+        this.#lastError = `telling the group its offsets: ${asError(error).message}`
+      },
+    })
+    this.#writer = new BatchWriter({ database, breaker: this.#breaker, deadLetters: this.#deadLetters, failpoint: options.failpoint ?? noFailpoint, listener, signal })
+  }
+
+  /** Opens the database, as long as it takes, then joins the group. Rejects where no repetition helps. */
+  async start(): Promise<void> {
+    const { database } = this.#options
+    const { signal } = this.#stop
+    for (let opened = false; !opened && !signal.aborted; ) {
+      await this.#breaker.admit(signal)
+      try {
+        await database.open()
+        this.#breaker.succeeded()
+        opened = true
+      } catch (error) {
+        if (!(error instanceof SinkRetriableError)) {
+          await this.#fail(asError(error))
+          throw error
+        }
+        this.#breaker.failed()
+        this.#retried(error)
+      }
+    }
+    if (signal.aborted) return
+    this.#state = 'running'
+    this.#databaseAnswered()
+    this.#event('SINK_STARTED', 'info', `sink ${database.manifest.name} of group ${this.#options.groupId} started`, { topics: [...this.#options.topics] })
+    this.#membership.start()
+    this.#run(() => this.#pump())
+    this.#run(() => this.#every(GROUP_COMMIT_MS, () => this.#groupOffsets.commit()))
+    this.#run(() => this.#every(END_OFFSETS_MS, () => this.#lookAtEnds()))
+  }
+
+  snapshot(): ConnectorSnapshot {
+    const partitions = [...this.#partitions.values()].map(({ topic, partition, state, writtenOffset, lag, pendingRecords }) => ({ topic, partition, state, writtenOffset, lag, pendingRecords }))
+    const running = this.#breaker.state !== 'closed' ? 'paused' : partitions.length === 0 ? 'waiting' : 'running'
+    return {
+      name: this.#options.database.manifest.name,
+      groupId: this.#options.groupId,
+      state: this.#state === 'running' || (this.#state === 'starting' && this.#breaker.state !== 'closed') ? running : this.#state,
+      failure: this.#failure?.message,
+      lastError: this.#lastError,
+      ...this.#counters,
+      lastLatencyMs: this.#lastLatencyMs,
+      lag: partitions.reduce((sum, { lag }) => sum + lag, 0),
+      partitions,
+    }
+  }
+
+  /** Waits for the writes under way (10 s at most), tells the group where they got to, and leaves it. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#shutDown())
+  }
+
+  async #shutDown(): Promise<void> {
+    const failed = this.#state === 'failed'
+    const deadline = this.#options.clock.after(failed ? 0 : CLOSE_MS, () => this.#stop.abort())
+    if (!failed) this.#state = 'closed'
+    this.#fetcher.wake()
+    this.#signalRoom()
+    await this.#lanes.close()
+    await this.#groupOffsets.commit()
+    deadline.cancel()
+    this.#stop.abort()
+    // whatever of this fails, nothing more comes from here
+    await Promise.allSettled([this.#membership.leave(), this.#fetcher.close(), this.#deadLetters.close()])
+    if (!failed) this.#event('SINK_STOPPED', 'info', `sink ${this.#options.database.manifest.name} of group ${this.#options.groupId} stopped`, {})
+    await Promise.allSettled([this.#options.database.close()])
+    this.#end.resolve(this.#failure)
+  }
+
+  #assigned(target: readonly TopicPartition[]): void {
+    const wanted = new Set(target.map(keyOf))
+    for (const partition of [...this.#partitions.values()]) if (!wanted.has(keyOf(partition))) this.#drop(partition)
+    for (const partition of target) if (!this.#partitions.has(keyOf(partition))) this.#partitions.set(keyOf(partition), new SinkPartition(partition))
+    this.#claimWaiting()
+  }
+
+  #drop(partition: SinkPartition): void {
+    this.#fetcher.remove(partition)
+    partition.remove()
+    this.#partitions.delete(keyOf(partition))
+    this.#signalRoom()
+  }
+
+  /** Begins with a partition anew, from the claim on. */
+  #reclaim(partition: SinkPartition): void {
+    if (partition.state === 'removed') return
+    this.#drop(partition)
+    this.#partitions.set(keyOf(partition), new SinkPartition(partition))
+    this.#claimWaiting()
+  }
+
+  #claimWaiting(): void {
+    this.#run(() => this.#claimer.claim())
+  }
+
+  #claimed(partition: SinkPartition, claim: Claim): void {
+    partition.claimed(claim)
+    partition.writtenAtMs = this.#options.clock.monotonicMs()
+    this.#databaseAnswered()
+    this.#fetcher.assign(partition, { offset: claim.nextOffset, leaderEpoch: undefined })
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#state === 'running') {
+      await (this.#hasRoom() ? this.#fetcher.ready() : this.#room.promise)
+      while (this.#hasRoom()) {
+        const item = this.#fetcher.take()
+        if (item === undefined) break
+        if (item.kind === 'chunk') this.#take(item)
+        else this.#fetchFailed(item)
+      }
+      this.#lanes.start()
+    }
+  }
+
+  #take(chunk: FetchedChunk): void {
+    const partition = this.#partitions.get(keyOf(chunk))
+    if (partition?.state !== 'active') return
+    const before = partition.pendingRecords
+    partition.add(chunk, this.#cursor)
+    this.#counters.recordsRead += partition.pendingRecords - before
+  }
+
+  #hasRoom(): boolean {
+    if (this.#state !== 'running' || this.#breaker.state !== 'closed') return false
+    let bytes = 0
+    for (const partition of this.#partitions.values()) bytes += partition.pendingBytes
+    return bytes < this.#pendingBytes
+  }
+
+  #signalRoom(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers<void>()
+  }
+
+  async #write(batch: readonly PartitionWrite[]): Promise<void> {
+    try {
+      await this.#writer.write(batch)
+    } finally {
+      for (const write of batch) {
+        const partition = this.#ownerOf(write)
+        if (partition !== undefined) partition.busy = false
+      }
+      this.#signalRoom()
+    }
+  }
+
+  /** The partition that a write came from, unless it was given up, or begun anew, since. */
+  #ownerOf({ claim }: PartitionWrite): SinkPartition | undefined {
+    const partition = this.#partitions.get(keyOf(claim.source))
+    return partition?.claim === claim && partition.state === 'active' ? partition : undefined
+  }
+
+  #applied(write: PartitionWrite): void {
+    const { clock } = this.#options
+    const last = write.records.at(-1)
+    if (last !== undefined) this.#lastLatencyMs = clock.now() - last.timestampMs
+    const partition = this.#ownerOf(write)
+    if (partition === undefined) return
+    partition.writtenOffset = write.toOffset
+    partition.writtenAtMs = clock.monotonicMs()
+  }
+
+  #fenced(write: PartitionWrite): void {
+    const partition = this.#ownerOf(write)
+    if (partition === undefined) return
+    this.#counters.fenced++
+    partition.state = 'fenced'
+    this.#fetcher.remove(partition)
+    this.#event('PARTITION_FENCED', 'warning', `${keyOf(partition)} was claimed by another sink of group ${this.#options.groupId}`, { topic: partition.topic, partition: partition.partition })
+    this.#options.clock.after(RECLAIM_MS, () => this.#reclaim(partition))
+  }
+
+  #fetchFailed(failure: FetchFailure): void {
+    const partition = this.#partitions.get(keyOf(failure))
+    if (partition?.state !== 'active') return
+    this.#lastError = failure.message
+    if (failure.reason === 'offset-out-of-range') this.#run(() => this.#findPosition(partition))
+    else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#reclaim(partition)
+    else this.#fail(new SinkFatalError(`${keyOf(failure)}: ${failure.message} (${failure.reason}); the database has it up to offset ${partition.writtenOffset}`))
+  }
+
+  async #findPosition(partition: SinkPartition): Promise<void> {
+    const { topic, fetchedOffset } = partition
+    try {
+      const { offset, lost } = await findLogPosition(this.#options.client, partition)
+      if (partition.state !== 'active') return
+      if (lost !== undefined) {
+        const message = `${keyOf(partition)}: offsets ${lost.from} to ${lost.to} were deleted by retention before this sink had read them`
+        this.#event('RECORDS_LOST', 'error', message, { topic, partition: partition.partition, ...lost })
+      }
+      this.#fetcher.assign(partition, { offset, leaderEpoch: undefined })
+    } catch (error) {
+      if (!passesByItself(error)) throw error
+      // the fetcher finds out again, and asks again
+      if (partition.state === 'active') this.#fetcher.assign(partition, { offset: fetchedOffset, leaderEpoch: undefined })
+    }
+  }
+
+  /** While nothing is fetched, lag grows unseen. */
+  async #lookAtEnds(): Promise<void> {
+    const partitions = [...this.#partitions.values()].filter(({ state }) => state === 'active')
+    if (this.#hasRoom() || partitions.length === 0) return this.#lanes.start()
+    try {
+      const ends = await this.#options.client.listOffsets(partitions, 'stable')
+      for (const [index, partition] of partitions.entries()) partition.stableOffset = Math.max(partition.stableOffset, ends[index]?.offset ?? 0)
+    } catch (error) {
+      if (!passesByItself(error)) throw error
+      this.#lastError = error.message
+    }
+  }
+
+  async #every(intervalMs: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await sleep(this.#options.clock, intervalMs, signal)
+      if (!signal.aborted) await work()
+    }
+  }
+
+  #retried(error: Error): void {
+    this.#counters.retries++
+    this.#lastError = error.message
+    if (this.#breaker.state === 'open' && !this.#away) {
+      this.#away = true
+      this.#event('DATABASE_AWAY', 'error', `${error.message}; nothing is fetched until it answers`, {})
+    }
+  }
+
+  #databaseAnswered(): void {
+    this.#signalRoom()
+    if (!this.#away) return
+    this.#away = false
+    this.#event('DATABASE_BACK', 'info', `${this.#options.database.manifest.name} answers again`, {})
+  }
+
+  #run(work: () => Promise<void>): void {
+    work().catch((error: unknown) => this.#fail(asError(error)))
+  }
+
+  async #fail(error: Error): Promise<void> {
+    if (this.#state === 'failed' || this.#state === 'closed') return
+    this.#state = 'failed'
+    this.#failure = error
+    this.#event('SINK_FAILED', 'error', error.message, {})
+    await this.close()
+  }
+
+  #event(type: SinkEvent['type'], severity: SinkEvent['severity'], message: string, data: SinkEvent['data']): void {
+    this.#options.onEvent?.({ type, severity, message, data, timestampMs: this.#options.clock.now() })
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

@@ -1,0 +1,33 @@
+import { Connector, type ConnectorOptions } from '../connector.ts'
+import type { SinkEvent } from '../connector-snapshot.ts'
+import type { RunningSink } from '../running-sink.ts'
+import { AUDIT, EXPIRY_EVENTS, TRADE_HISTORY } from './documents.ts'
+import { MongoDatabase, type MongoDatabaseOptions } from './mongo-database.ts'
+
+export interface MongoSinkOptions extends Omit<ConnectorOptions, 'database' | 'groupId' | 'topics'>, Omit<MongoDatabaseOptions, 'groupId' | 'mappings'> {
+  /** Consumer group, and name of the progress in the database. Default `tradewind-mongo`. */
+  readonly groupId?: string
+  readonly auditTopic?: string
+  readonly processedTopic?: string
+  readonly expiredTopic?: string
+}
+
+/** Keeps the collections `audit`, `trade_history` and `trade_events`; its own operational events go to the last one. Resolves once the indexes are there; rejects with `SinkFatalError`. */
+export async function startMongoSink(options: MongoSinkOptions): Promise<RunningSink> {
+  const groupId = options.groupId ?? 'tradewind-mongo'
+  const mappings = new Map([
+    [options.auditTopic ?? 'trade.audit', AUDIT],
+    [options.processedTopic ?? 'trade.processed', TRADE_HISTORY],
+    [options.expiredTopic ?? 'trade.expired', EXPIRY_EVENTS],
+  ])
+  const database = new MongoDatabase({ ...options, groupId, mappings })
+  const onEvent = (event: SinkEvent) => {
+    options.onEvent?.(event)
+    const { type: eventType, severity, message, data, timestampMs } = event
+    // Best effort: some events say that the database is away.
+    database.recordEvent({ eventType, severity, data: { message, group: groupId, ...data }, timestampMs }).catch(() => undefined)
+  }
+  const connector = new Connector({ ...options, database, groupId, topics: [...mappings.keys()], onEvent })
+  await connector.start()
+  return connector
+}
