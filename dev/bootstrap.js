@@ -33,7 +33,7 @@ async function main([command = '', ...args]) {
   const services = ensureServices(embeddedServices(command, args), progress)
   const outcomes = await Promise.allSettled([ensureDependencies(progress), services])
   const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
-  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures)
+  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, 'The installation failed in several places')
   if (program !== undefined) process.exitCode = await runOnNewerNode([...program, ...args])
 }
 

@@ -37,6 +37,8 @@ const flags = [
   // 8 MB on disk instead of 302
   ...['--wiredTigerEngineConfigString', 'log=(prealloc=false,file_max=8MB)'],
   ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
+  // failCommand: real errors on demand
+  ...['--setParameter', 'enableTestCommands=1'],
   // so that tests of expiry need not wait a minute
   ...['--setParameter', 'ttlMonitorSleepSecs=1'],
 ]

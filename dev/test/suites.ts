@@ -1,0 +1,33 @@
+import { globSync } from 'node:fs'
+
+/** A part of the tests with a share of the six minutes that `npm test` may take on two cores. */
+export interface Suite {
+  readonly name: string
+  readonly budgetS: number
+  /** Whether its tests find the addresses of Kafka, PostgreSQL and MongoDB in the environment. */
+  readonly services: boolean
+}
+
+const UNIT: Suite = { name: 'unit', budgetS: 60, services: false }
+
+/** The tests beside the code are «unit»; the others are called as their folder in test/. */
+export const SUITES: readonly Suite[] = [
+  UNIT,
+  { name: 'architecture', budgetS: 10, services: false },
+  { name: 'simulation', budgetS: 60, services: false },
+  { name: 'contract', budgetS: 40, services: true },
+  { name: 'integration', budgetS: 100, services: true },
+  { name: 'chaos', budgetS: 60, services: true },
+  { name: 'browser', budgetS: 20, services: true },
+]
+
+export function suiteOf(file: string): Suite {
+  const folder = /(?:^|\/)test\/([^/]+)\//.exec(file)?.[1]
+  return SUITES.find(({ name }) => name === folder) ?? UNIT
+}
+
+/** The test files below `root` whose path contains one of the filters; all without a filter. */
+export function testFiles(root: string, filters: readonly string[]): string[] {
+  const files = globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules', 'dist', '.tradewind'] })
+  return files.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort()
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['**/*.test.ts'],
+    exclude: ['node_modules', 'dist', '.tradewind'],
+    // A busy machine is no defect: these only end what hangs
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
