@@ -12,12 +12,15 @@ export interface StreamWorkerData {
   /** URL of the module with the topology; `undefined`: the trade store. */
   readonly topologyModule: string | undefined
   readonly partitionCounts: readonly (readonly [string, number])[]
+  /** Shared by the threads of the process: the business date never goes back. */
+  readonly latestBusinessDay: Int32Array
 }
 
 export type ToWorker = { readonly type: 'stop'; readonly how: 'leave' | 'stay' } | { readonly type: 'expire'; readonly request: number }
 
 export type FromWorker =
   | { readonly type: 'status'; readonly snapshot: ThreadSnapshot; readonly memory: number }
+  | { readonly type: 'first-commit'; readonly atMs: number }
   | { readonly type: 'event'; readonly event: ThreadEvent }
   | { readonly type: 'expired'; readonly request: number; readonly count: number }
   | { readonly type: 'stopped'; readonly snapshot: ThreadSnapshot }

@@ -20,7 +20,7 @@ if (port === null) throw new Error('stream-worker.ts runs in a worker thread; st
 
 const tell = (message: FromWorker) => port.postMessage(message)
 const { settings } = data
-const application = await loadApplication(data.topologyModule, settings)
+const application = await loadApplication(data.topologyModule, settings, data.latestBusinessDay)
 const kafka = connectKafka(settings, data.brokers, data.name)
 const thread = new StreamThread({
   name: data.name,
@@ -37,6 +37,7 @@ const thread = new StreamThread({
   maxBufferedBytes: MAX_BUFFERED_BYTES,
   failpoint: failpointFromEnvironment(),
   report: (event) => tell({ type: 'event', event }),
+  onFirstCommit: () => tell({ type: 'first-commit', atMs: performance.timeOrigin + performance.now() }),
 })
 
 port.on('message', (message: ToWorker) => {

@@ -41,6 +41,8 @@ export interface StreamThreadOptions {
   /** Called for what people should know: a rebalance, a recovery, a restore. Normal operation says nothing. */
   readonly report?: (event: ThreadEvent) => void
   readonly onRestore?: (progress: RestoreProgress) => void
+  /** Called once, when the first transaction with input has been committed. */
+  readonly onFirstCommit?: () => void
 }
 
 export interface ThreadEvent {
@@ -325,6 +327,7 @@ export class StreamThread implements MembershipListener {
   }
 
   async #committed(transaction: Transaction): Promise<void> {
+    if (this.#counters.recordsCommitted === 0 && transaction.records > 0) this.#options.onFirstCommit?.()
     this.#counters.transactionsCommitted++
     this.#counters.recordsCommitted += transaction.records
     const stores = transaction.batches.flatMap(({ store }) => store ?? [])

@@ -15,6 +15,7 @@ import { passesByItself } from './passing-error.ts'
 import { type Claim, type PartitionWrite, type SinkDatabase, SinkFatalError, SinkRetriableError } from './sink-database.ts'
 import { SinkMembership } from './sink-membership.ts'
 import { SinkPartition } from './sink-partition.ts'
+import type { SinkRecord } from './sink-record.ts'
 import { type WriteLimits, WriteLanes } from './write-lanes.ts'
 
 export interface ConnectorOptions extends WriteLimits {
@@ -35,6 +36,8 @@ export interface ConnectorOptions extends WriteLimits {
   readonly failpoint?: Failpoint
   /** Told what an operator may want to know. It must not throw. */
   readonly onEvent?: (event: SinkEvent) => void
+  /** Told of records that the database now has, for latencies. It must not throw, and not hold the records. */
+  readonly onApplied?: (records: readonly SinkRecord[]) => void
 }
 
 /** How often the group is told the offsets, which are for lag tools only. */
@@ -292,6 +295,7 @@ export class Connector {
     const { clock } = this.#options
     const last = write.records.at(-1)
     if (last !== undefined) this.#lastLatencyMs = clock.now() - last.timestampMs
+    this.#options.onApplied?.(write.records)
     const partition = this.#ownerOf(write)
     if (partition === undefined) return
     partition.writtenOffset = write.toOffset

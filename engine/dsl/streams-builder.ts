@@ -1,3 +1,4 @@
+import type { ByteView } from '../../records/byte-view.ts'
 import { bytes } from '../../serdes/bytes.ts'
 import type { Serde } from '../../serdes/serde.ts'
 import { type StoreDefinition, Topology } from '../topology.ts'
@@ -61,4 +62,7 @@ export class StreamsBuilder {
 }
 
 /** Key and value as they lie in the record, not parsed. */
+export type Raw = readonly [key: ByteView, value: ByteView]
+
+/** The serdes of `Raw`. */
 export const RAW = { key: bytes, value: bytes }

@@ -1,0 +1,37 @@
+import { pathToFileURL } from 'node:url'
+import { resolve } from 'node:path'
+import type { Settings } from '../config/settings.ts'
+import { Topology } from '../engine/topology.ts'
+import { createTrades } from '../topology/trades.ts'
+import { TRADE_TOPIC_DEFINITIONS, type TopicDefinition } from '../topology/trade-topics.ts'
+import { PersonsMistake } from './exit.ts'
+
+/** What a processor runs. */
+export interface Application {
+  readonly topology: Topology
+  /** What the topics have to be; those not named here are created with the brokers' defaults. */
+  readonly topics: readonly TopicDefinition[]
+  /** Expires what is due, in every task of this thread; answers how many did. */
+  readonly expire?: () => Promise<number>
+}
+
+/** The trade store, or the module of one's own that exports `topology`. */
+export async function loadApplication(module: string | undefined, settings: Settings, latestBusinessDay?: Int32Array): Promise<Application> {
+  if (module === undefined) return tradeStore(settings, latestBusinessDay)
+  const loaded: unknown = await import(pathToFileURL(resolve(module)).href).catch((error: unknown) => {
+    throw new PersonsMistake(`the topology ${module} could not be loaded: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  const topology = typeof loaded === 'object' && loaded !== null && 'topology' in loaded ? loaded.topology : undefined
+  if (!(topology instanceof Topology)) throw new PersonsMistake(`${module} does not export a \`topology\`; expected: export const topology = builder.build()`)
+  return { topology, topics: [] }
+}
+
+function tradeStore(settings: Settings, latestBusinessDay: Int32Array | undefined): Application {
+  const { topology, expire } = createTrades({
+    ...(settings['business.date'] !== undefined && { businessDate: settings['business.date'] }),
+    ...(latestBusinessDay !== undefined && { latestBusinessDay }),
+    timeZone: settings['business.timeZone'],
+    checkPartition: settings['input.checkPartition'],
+  })
+  return { topology, expire, topics: TRADE_TOPIC_DEFINITIONS }
+}

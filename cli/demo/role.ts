@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { PersonsMistake } from '../exit.ts'
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+
+/** A role of the demo in a process of its own, as in production. It tells its status over the IPC channel. */
+export class Role<Status> {
+  readonly name: string
+  /** The last thing that it said of itself. */
+  status: Status | undefined
+  readonly #child: ChildProcess
+  readonly #ended: Promise<void>
+  #exit: string | undefined
+  #stopping = false
+
+  constructor(name: string, argv: readonly string[], onLine: (line: string) => void) {
+    this.name = name
+    this.#child = spawn(process.execPath, ['--no-warnings', MAIN, ...argv], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    this.#child.on('message', (message: Status) => {
+      this.status = message
+    })
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        for (const line of text.split('\n')) if (line.trim() !== '') onLine(`${name}: ${line}`)
+      })
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        this.#exit = signal ?? `exit code ${code}`
+        resolve()
+      })
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Throws if the process has ended by itself. */
+  check(): void {
+    if (this.#exit !== undefined && !this.#stopping) throw new PersonsMistake(`${this.name} has ended (${this.#exit}); its last words are above`)
+  }
+
+  /** SIGTERM; after `timeoutMs` SIGKILL. Answers whether it went by itself, with exit code 0. */
+  async stop(timeoutMs: number): Promise<boolean> {
+    this.#stopping = true
+    if (this.#exit === undefined) this.#child.kill('SIGTERM')
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), timeoutMs)
+    await this.#ended
+    clearTimeout(timer)
+    return this.#exit === 'exit code 0'
+  }
+
+  /** Resolves when the process has ended. */
+  get ended(): Promise<void> {
+    return this.#ended
+  }
+}

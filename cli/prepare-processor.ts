@@ -1,0 +1,103 @@
+import { join } from 'node:path'
+import type { Settings } from '../config/settings.ts'
+import { ApplicationTopology, changelogTopic } from '../engine/application-topology.ts'
+import type { KafkaClient } from '../ports/kafka-client.ts'
+import { systemRandom } from '../ports/system-random.ts'
+import { NodeDisk } from '../stores/node-disk.ts'
+import { StateDirectory } from '../stores/state-directory.ts'
+import { type Application, loadApplication } from './applications.ts'
+import { PersonsMistake } from './exit.ts'
+import { connectKafka } from './kafka.ts'
+import { ensureTopics, type WantedTopic } from './topic-check.ts'
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000
+
+/** A processor whose topics are there and whose state directory is its own. */
+export interface PreparedProcessor {
+  readonly settings: Settings
+  readonly partitionCounts: ReadonlyMap<string, number>
+  /** Folder of the stores. */
+  readonly stateDirectory: string
+  readonly latestBusinessDay: Int32Array
+  /** Instance id of a stream thread: the same after a restart. */
+  threadName(number: number): string
+  release(): Promise<void>
+}
+
+/** Looks at everything that a processor stands on before it takes part in anything. Throws `PersonsMistake` or `StateDirectoryError`. */
+export async function prepareProcessor(options: { settings: Settings; brokers: string; topologyModule: string | undefined }): Promise<PreparedProcessor> {
+  const { settings, brokers } = options
+  const application = await loadApplication(options.topologyModule, settings)
+  const kafka = connectKafka(settings, brokers, settings['application.id'])
+  try {
+    const { clusterId } = await kafka.client.broker.metadata([])
+    await checkFeatures(kafka.client)
+    const topology = await prepareTopics(kafka.client, application, settings)
+    const directory = await StateDirectory.open({
+      disk: new NodeDisk(),
+      random: systemRandom,
+      path: join(settings['data.dir'], 'state', settings['application.id']),
+      applicationId: settings['application.id'],
+      clusterId,
+      topology: topology.stores.map(({ name, prefixBytes = 0 }) => `${name}:${prefixBytes}`).join(','),
+      adopt: settings['state.adopt'],
+    })
+    await recordPartitions(directory, topology)
+    return {
+      settings,
+      partitionCounts: topology.partitionCounts,
+      stateDirectory: directory.storesPath,
+      latestBusinessDay: new Int32Array(new SharedArrayBuffer(4)),
+      threadName: (number) => `${settings['application.id']}-${directory.processId}-${number}`,
+      release: () => directory.release(),
+    }
+  } finally {
+    await kafka.close()
+  }
+}
+
+async function checkFeatures(client: KafkaClient): Promise<void> {
+  const { finalised, transactionsV2 } = await client.broker.features()
+  if (!transactionsV2) {
+    throw new PersonsMistake(`the cluster has transaction.version ${finalised.get('transaction.version') ?? 0}, expected 2 (Kafka 4.0 and later): run kafka-features.sh upgrade --feature transaction.version=2 on it`)
+  }
+}
+
+/** Topics of the topology first; the changelogs have as many partitions as there are tasks. */
+async function prepareTopics(client: KafkaClient, application: Application, settings: Settings): Promise<ApplicationTopology> {
+  const creation = { create: settings['topics.create'], partitions: settings['topics.partitions'], replicationFactor: settings['topics.replicationFactor'] }
+  const parts = application.topology.subTopologies()
+  const names = [...new Set([...parts.flatMap((part) => part.sourceTopics), ...application.topology.sinkTopics])]
+  const counts = await ensureTopics(client, names.map((name) => wanted(application, name)), creation)
+  const topology = new ApplicationTopology(settings['application.id'], application.topology, counts)
+  const changelogs = topology.stores.map(({ name, changelogConfigs }): WantedTopic => {
+    const topic = changelogTopic(topology.applicationId, name)
+    return { name: topic, partitions: topology.partitionCounts.get(topic), configs: new Map([...CHANGELOG_CONFIGS, ...(changelogConfigs ?? [])]), mustBe: ['cleanup.policy'] }
+  })
+  await ensureTopics(client, changelogs, creation)
+  return topology
+}
+
+/** Tombstones stay for a week: a store may be away that long and still learn of every delete. */
+const CHANGELOG_CONFIGS: readonly (readonly [string, string])[] = [
+  ['cleanup.policy', 'compact'],
+  ['delete.retention.ms', String(WEEK_MS)],
+]
+
+function wanted(application: Application, name: string): WantedTopic {
+  const definition = application.topics.find((topic) => topic.name === name)
+  return { name, partitions: undefined, configs: definition?.configs ?? new Map(), mustBe: definition === undefined ? [] : ['cleanup.policy'] }
+}
+
+/** The partition of a key, and with it the place of its state, depends on the partition count: it may not change under an application. */
+async function recordPartitions(directory: StateDirectory, topology: ApplicationTopology): Promise<void> {
+  for (const topic of topology.sourceTopics) {
+    const count = String(topology.partitionCounts.get(topic))
+    const recorded = await directory.recordOnce(`partitions:${topic}`, count)
+    if (recorded === count) continue
+    await directory.release()
+    throw new PersonsMistake(
+      `topic ${topic} has ${count} partitions, but had ${recorded} when this application first started: keys would be looked for in other partitions than their state is in. Copy the input to a topic with ${recorded} partitions, or start anew under another application.id`,
+    )
+  }
+}

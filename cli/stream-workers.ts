@@ -1,0 +1,106 @@
+import { Worker } from 'node:worker_threads'
+import type { ThreadSnapshot } from '../engine/thread-statistics.ts'
+import { PersonsMistake } from './exit.ts'
+import type { FromWorker, StreamWorkerData, ToWorker } from './stream-worker-messages.ts'
+
+const WORKER_FILE = new URL('./stream-worker.ts', import.meta.url)
+
+interface RunningWorker {
+  readonly worker: Worker
+  readonly ended: Promise<void>
+  snapshot: ThreadSnapshot | undefined
+}
+
+/** The worker threads of a processor: one stream thread each. */
+export class StreamWorkers {
+  /** Rejects when a stream thread cannot go on. */
+  readonly failed: Promise<never>
+  /** Milliseconds from the start of the process to the first committed transaction. */
+  firstCommitMs: number | undefined
+  readonly #workers: RunningWorker[]
+  readonly #say: (line: string) => void
+  readonly #expiries = new Map<number, { left: number; expired: number; resolve: (expired: number) => void }>()
+  #nextRequest = 0
+  #fail: (error: Error) => void = () => {}
+
+  constructor(threads: readonly StreamWorkerData[], say: (line: string) => void) {
+    this.#say = say
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    // Whoever waits for it learns of it; who has stopped waiting need not.
+    this.failed.catch(() => {})
+    this.#workers = threads.map((data) => this.#start(data))
+  }
+
+  get snapshots(): ThreadSnapshot[] {
+    return this.#workers.flatMap(({ snapshot }) => snapshot ?? [])
+  }
+
+  /** Expires what is due in every thread; answers how many trades did. */
+  expire(): Promise<number> {
+    const request = this.#nextRequest++
+    return new Promise((resolve) => {
+      this.#expiries.set(request, { left: this.#workers.length, expired: 0, resolve })
+      this.#tell({ type: 'expire', request })
+    })
+  }
+
+  /** Resolves when every thread has committed what it had and ended. */
+  async stop(how: 'leave' | 'stay'): Promise<void> {
+    this.#tell({ type: 'stop', how })
+    await Promise.race([Promise.all(this.#workers.map(({ ended }) => ended)), this.failed])
+  }
+
+  async terminate(): Promise<void> {
+    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
+  }
+
+  #start(data: StreamWorkerData): RunningWorker {
+    const worker = new Worker(WORKER_FILE, { workerData: data, name: data.name })
+    const ended = new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve())
+    })
+    const running: RunningWorker = { worker, ended, snapshot: undefined }
+    worker.on('message', (message: FromWorker) => this.#hear(running, message))
+    worker.once('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))))
+    return running
+  }
+
+  #hear(running: RunningWorker, message: FromWorker): void {
+    switch (message.type) {
+      case 'status':
+      case 'stopped':
+        running.snapshot = message.snapshot
+        break
+      case 'first-commit':
+        this.firstCommitMs ??= message.atMs - performance.timeOrigin
+        break
+      case 'event':
+        this.#say(`${message.event.kind}: ${message.event.message}`)
+        break
+      case 'expired':
+        this.#expired(message)
+        break
+      case 'failed':
+        this.#fail(EXPECTED.has(message.name) ? new PersonsMistake(message.message) : Object.assign(new Error(message.message), { stack: message.stack }))
+        break
+    }
+  }
+
+  #expired({ request, count }: { request: number; count: number }): void {
+    const expiry = this.#expiries.get(request)
+    if (expiry === undefined) return
+    expiry.expired += count
+    if (--expiry.left > 0) return
+    this.#expiries.delete(request)
+    expiry.resolve(expiry.expired)
+  }
+
+  #tell(message: ToWorker): void {
+    for (const { worker } of this.#workers) worker.postMessage(message)
+  }
+}
+
+/** Errors whose message says what to do. */
+const EXPECTED = new Set(['StreamThreadFatalError', 'StateDirectoryError', 'KafkaError', 'UnsupportedVersionError', 'PersonsMistake', 'TopologyError'])
