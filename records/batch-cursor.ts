@@ -11,8 +11,8 @@ import * as batch from './record-batch.ts'
  * Walks the whole batches of a stretch of bytes and their records without an object per record: the fields are those of the batch and record it
  * stands on, the views are the cursor's own and change with `nextRecord`.
  *
- * The bytes may come from anybody: lengths are checked, and what does not fit is a `CorruptBatchError` that names the offset. After one the cursor
- * stands on no record; `reset` it.
+ * The bytes may come from anybody: lengths are checked, and what does not fit is a `CorruptBatchError` that names the offset. After one every call
+ * throws it again, until `reset`.
  */
 export class BatchCursor {
   /** First byte of the batch, and the byte behind it, in the buffer given to `reset`. */
@@ -53,6 +53,8 @@ export class BatchCursor {
   #recordsLeft = 0
   /** False until the first `nextRecord` of a batch: what is skipped is never decompressed. */
   #opened = false
+  /** Thrown again by every call until `reset`: somebody who catches it and goes on must not miss records without noticing. */
+  #failure: CorruptBatchError | undefined
 
   constructor(options: { decompressedLimitBytes?: number } = {}) {
     this.#decompressedLimitBytes = options.decompressedLimitBytes ?? DECOMPRESSED_LIMIT_BYTES
@@ -67,6 +69,7 @@ export class BatchCursor {
     this.batchStart = start
     this.batchEnd = start
     this.#recordsLeft = 0
+    this.#failure = undefined
   }
 
   /**
@@ -76,6 +79,7 @@ export class BatchCursor {
    * @throws CorruptBatchError if the header makes no sense or the checksum does not fit.
    */
   nextBatch(): boolean {
+    if (this.#failure !== undefined) throw this.#failure
     this.#recordsLeft = 0
     const at = this.#position
     const left = this.#end - at
@@ -101,19 +105,25 @@ export class BatchCursor {
 
   /** Moves to the next record of the batch; false at its end. @throws CorruptBatchError if the records make no sense. */
   nextRecord(): boolean {
-    if (this.#recordsLeft === 0) return false
+    if (this.#recordsLeft === 0) {
+      if (this.#failure !== undefined) throw this.#failure
+      return false
+    }
     try {
       if (!this.#opened) this.#open()
       this.#readRecord()
+      if (--this.#recordsLeft === 0 && this.#reader.remaining > 0) throw new BytesError(`found ${this.#reader.remaining} bytes behind the last record, expected none`)
+      return true
     } catch (error) {
-      this.#recordsLeft = 0
-      if (error instanceof BytesError) throw new CorruptBatchError(this.baseOffset, `in the record after offset ${this.offset}: ${error.message}`, { cause: error })
-      throw error
+      throw this.#failed(error)
     }
-    if (--this.#recordsLeft === 0 && this.#reader.remaining > 0) {
-      throw new CorruptBatchError(this.baseOffset, `found ${this.#reader.remaining} bytes behind its ${this.recordCount} records, expected none`)
-    }
-    return true
+  }
+
+  #failed(error: unknown): unknown {
+    if (error instanceof BytesError) this.#failure = new CorruptBatchError(this.baseOffset, `in the record after offset ${this.offset}: ${error.message}`, { cause: error })
+    else if (error instanceof CorruptBatchError) this.#failure = error
+    this.#recordsLeft = 0
+    return this.#failure ?? error
   }
 
   #readHeader(at: number, end: number): void {
