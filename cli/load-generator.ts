@@ -2,7 +2,7 @@ import { NO_HEADERS, type Workload, WorkloadRecord } from '../bench/workload/wor
 import { ConnectionLostError } from '../ports/broker.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
 import type { KafkaClient, OutgoingBatch, Producer } from '../ports/kafka-client.ts'
-import { KafkaError } from '../ports/kafka-error.ts'
+import { KafkaError, RecordRefusedError } from '../ports/kafka-error.ts'
 import { BatchBuilder } from '../records/batch-builder.ts'
 import { ByteView } from '../records/byte-view.ts'
 import type { Compression } from '../records/compression.ts'
@@ -11,7 +11,7 @@ import { murmur2, partitionOf } from '../records/murmur2.ts'
 import { PersonsMistake } from './exit.ts'
 
 export interface LoadGeneratorOptions {
-  readonly client: KafkaClient
+  readonly client: Pick<KafkaClient, 'topics' | 'producer'>
   readonly clock: Clock
   readonly workload: Workload
   /** Default `trade.ingested`. */
@@ -35,7 +35,7 @@ export interface LoadReport {
   readonly startedMs: number | undefined
   readonly sent: number
   readonly acknowledged: number
-  /** Given up by the producer: in the log or not, nobody knows. */
+  /** Sent together with something that was given up: in the log or not, nobody knows. */
   readonly unknown: number
   /** Refused by the broker for what they are. */
   readonly refused: number
@@ -47,6 +47,8 @@ export interface LoadReport {
 const STEP_MS = 5
 const TOPIC_POLL_MS = 200
 const RECORDS_PER_STEP = 10_000
+// After a signal: how long answers are waited for.
+const DRAIN_MS = 4000
 // As fast as possible: a request of this size a step. Larger ones hold the event loop, smaller ones cost the broker more.
 const STEP_BYTES = 2_000_000
 
@@ -75,7 +77,7 @@ export class LoadGenerator {
   #inFlight = 0
   #lastError: string | undefined
   #fatal: Error | undefined
-  #room: (() => void) | undefined
+  #answered: (() => void) | undefined
 
   constructor(options: LoadGeneratorOptions) {
     if (!(options.ratePerS >= 0)) throw new RangeError(`ratePerS is ${options.ratePerS}, expected records a second, or 0 for as fast as possible`)
@@ -96,7 +98,7 @@ export class LoadGenerator {
     }
   }
 
-  /** Resolves when all is sent and answered, or, after `signal`, when what was under way is. Rejects if the topic does not come or no repetition helps. */
+  /** Resolves when all is sent and answered, or, after `signal`, when what was under way is, or was waited for for 4 s. Rejects if the topic does not come or no repetition helps. */
   async run(signal?: AbortSignal): Promise<LoadReport> {
     const partitions = await this.#partitionCount(signal)
     if (partitions === undefined) return this.report
@@ -106,12 +108,14 @@ export class LoadGenerator {
     const producer = this.#options.client.producer()
     try {
       await (this.#options.ratePerS > 0 ? this.#paced(producer, signal) : this.#unpaced(producer, signal))
-      while (this.#inFlight > 0) await this.#answer()
-      if (this.#fatal !== undefined) throw this.#fatal
-      return this.report
+      await this.#drain(signal)
     } finally {
       await producer.close()
     }
+    // What the closed producer has given up is counted by then.
+    await this.#clock.turn()
+    if (this.#fatal !== undefined) throw this.#fatal
+    return this.report
   }
 
   async #paced(producer: Producer, signal: AbortSignal | undefined): Promise<void> {
@@ -125,8 +129,8 @@ export class LoadGenerator {
       const due = Math.min(end, Math.floor((elapsedMs * ratePerS) / 1000) + 1, this.#sent + RECORDS_PER_STEP)
       while (this.#sent < due) this.#append(producer, startMs + Math.floor((this.#sent * 1000) / ratePerS))
       this.#flush(producer)
-      const isBehind = due === this.#sent && (elapsedMs * ratePerS) / 1000 > due
-      await (this.#isFull() ? this.#answer() : isBehind ? this.#clock.turn() : sleep(this.#clock, STEP_MS, signal))
+      const isBehind = due < end && Math.floor((elapsedMs * ratePerS) / 1000) >= due
+      await (this.#isFull() ? this.#answer(signal) : isBehind ? this.#clock.turn() : sleep(this.#clock, STEP_MS, signal))
     }
   }
 
@@ -140,7 +144,7 @@ export class LoadGenerator {
       let bytes = 0
       while (this.#sent < end && bytes < STEP_BYTES) bytes += this.#append(producer, nowMs)
       this.#flush(producer)
-      await (this.#isFull() ? this.#answer() : this.#clock.turn())
+      await (this.#isFull() ? this.#answer(signal) : this.#clock.turn())
     }
   }
 
@@ -184,32 +188,33 @@ export class LoadGenerator {
       batches.push({ topic: this.#topic, partition, bytes: builder.seal(), recordCount: builder.recordCount })
       builder.reset()
     })
-    // A call a batch: each has an answer of its own, so that one that is refused does not leave the others uncounted.
-    for (const batch of batches) void this.#send(producer, batch)
+    if (batches.length > 0) void this.#send(producer, batches)
   }
 
-  async #send(producer: Producer, batch: OutgoingBatch): Promise<void> {
-    this.#bytesInFlight += batch.bytes.length
+  async #send(producer: Producer, batches: readonly OutgoingBatch[]): Promise<void> {
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
+    this.#bytesInFlight += bytes
     this.#inFlight++
     try {
-      await producer.produce([batch])
-      this.#acknowledged[batch.partition] = (this.#acknowledged[batch.partition] ?? 0) + batch.recordCount
+      await producer.produce(batches)
+      for (const { partition, recordCount } of batches) this.#acknowledged[partition] = (this.#acknowledged[partition] ?? 0) + recordCount
     } catch (error) {
-      this.#failed(error, batch)
+      this.#failed(error, batches)
     } finally {
-      this.#bytesInFlight -= batch.bytes.length
+      this.#bytesInFlight -= bytes
       this.#inFlight--
-      this.#room?.()
-      this.#room = undefined
+      this.#answered?.()
     }
   }
 
-  #failed(error: unknown, batch: OutgoingBatch): void {
+  #failed(error: unknown, batches: readonly OutgoingBatch[]): void {
     this.#lastError = error instanceof Error ? error.message : String(error)
-    const scope = error instanceof KafkaError ? error.scope : undefined
-    if (scope === 'record') this.#refused += batch.recordCount
-    else this.#unknown += batch.recordCount
-    const goesOn = error instanceof ConnectionLostError || (scope !== undefined && scope !== 'fatal')
+    const refused = error instanceof RecordRefusedError ? batches[error.batchIndex] : undefined
+    for (const batch of batches) {
+      if (batch === refused) this.#refused += batch.recordCount
+      else this.#unknown += batch.recordCount
+    }
+    const goesOn = error instanceof ConnectionLostError || (error instanceof KafkaError && error.scope !== 'fatal')
     if (!goesOn) this.#fatal ??= error instanceof Error ? error : new Error(this.#lastError)
   }
 
@@ -221,10 +226,25 @@ export class LoadGenerator {
     return this.#bytesInFlight >= (this.#options.maxBytesInFlight ?? 16_000_000)
   }
 
-  /** Resolves with the next answer to a batch under way. */
-  #answer(): Promise<void> {
+  async #drain(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#inFlight > 0 && !signal?.aborted) await this.#answer(signal)
+    const giveUp = new AbortController()
+    const timer = this.#clock.after(DRAIN_MS, () => giveUp.abort())
+    while (this.#inFlight > 0 && !giveUp.signal.aborted) await this.#answer(giveUp.signal)
+    timer.cancel()
+  }
+
+  /** Resolves with the next answer to a request under way, or with `signal`. */
+  #answer(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
-      this.#room = resolve
+      const end = (): void => {
+        signal?.removeEventListener('abort', end)
+        this.#answered = undefined
+        resolve()
+      }
+      if (signal?.aborted) return resolve()
+      this.#answered = end
+      signal?.addEventListener('abort', end)
     })
   }
 

@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { parseArguments, parseCount, parseDuration, UsageError } from './arguments.ts'
 import { connectionOf } from './connections.ts'
+import { leaveParent, tellParent } from './parent-process.ts'
 import { EXIT } from './exit.ts'
 import { connectKafka } from './kafka.ts'
 import { LoadGenerator } from './load-generator.ts'
@@ -35,10 +36,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   void stopRequested().promise.then(() => stopping.abort())
   const kafka = connectKafka(settings.values, await connectionOf(settings, 'brokers'), 'tradewind-produce')
   const generator = new LoadGenerator({ client: kafka.client, clock: systemClock, workload, topic: flags.get('topic') ?? 'trade.ingested', ratePerS, ...limits })
-  const timer = setInterval(() => tellParent(generator), STATUS_INTERVAL_MS)
+  const timer = setInterval(() => tellStatus(generator), STATUS_INTERVAL_MS)
   try {
     const { acknowledged, acknowledgedByPartition, sent, unknown, refused, lastError } = await generator.run(stopping.signal)
-    tellParent(generator)
+    tellStatus(generator)
     process.stdout.write(`${sent} sent, ${acknowledged} acknowledged (by partition: ${acknowledgedByPartition.join(' ')})\n`)
     if (acknowledged === sent) return EXIT.ok
     process.stderr.write(`${unknown} of unknown outcome, ${refused} refused; the last error: ${lastError}\n`)
@@ -46,8 +47,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } finally {
     clearInterval(timer)
     await kafka.close()
-    // An open channel to the parent would keep the process alive.
-    if (process.connected) process.disconnect()
+    if (process.connected) process.disconnect?.()
   }
 }
 
@@ -61,8 +61,8 @@ function dateOfNow(timeZone: string): string {
   return new Intl.DateTimeFormat('sv-SE', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(systemClock.now())
 }
 
-function tellParent(generator: LoadGenerator): void {
+function tellStatus(generator: LoadGenerator): void {
   const { startedMs, sent, acknowledged } = generator.report
   const status: ProduceStatus = { role: 'produce', startedMs, sent, acknowledged }
-  if (process.connected) process.send?.(status)
+  tellParent(status)
 }

@@ -69,12 +69,20 @@ export function momentFits(moment: Moment, foundMs: number, context: RuleContext
 
 /** ISO 8601, UTC, milliseconds. `own`: it is the time of this very record, so it must equal its timestamp. */
 export function isoTime(moment: Moment, own = true): Rule {
-  const text = new Date(moment.ms).toISOString()
-  return new Rule(`${text}${moment.source === 'processing' ? ' (processing time)' : ''}`, text, (found, context) => {
+  const text = isoText(moment.ms)
+  return new Rule(moment.source === 'processing' ? `${text} (processing time)` : text, text, (found, context) => {
     if (typeof found !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(found)) return false
     const foundMs = Date.parse(found)
     return momentFits(moment, foundMs, context) && (!own || foundMs === context.timestampMs)
   })
+}
+
+let lastIso = { ms: 0, text: '1970-01-01T00:00:00.000Z' }
+
+/** Several outputs of a record have one time. */
+function isoText(ms: number): string {
+  if (ms !== lastIso.ms) lastIso = { ms, text: new Date(ms).toISOString() }
+  return lastIso.text
 }
 
 /** A business date that was derived from the time of processing. */
