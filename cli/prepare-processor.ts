@@ -3,7 +3,7 @@ import type { Settings } from '../config/settings.ts'
 import { ApplicationTopology, changelogTopic } from '../engine/application-topology.ts'
 import type { KafkaClient } from '../ports/kafka-client.ts'
 import { systemRandom } from '../ports/system-random.ts'
-import { NodeDisk } from '../stores/node-disk.ts'
+import { nodeDisk } from '../stores/node-disk.ts'
 import { StateDirectory } from '../stores/state-directory.ts'
 import { type Application, loadApplication } from './applications.ts'
 import { PersonsMistake } from './exit.ts'
@@ -34,7 +34,7 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
     await checkFeatures(kafka.client)
     const topology = await prepareTopics(kafka.client, application, settings)
     const directory = await StateDirectory.open({
-      disk: new NodeDisk(),
+      disk: nodeDisk,
       random: systemRandom,
       path: join(settings['data.dir'], 'state', settings['application.id']),
       applicationId: settings['application.id'],

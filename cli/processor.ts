@@ -1,6 +1,7 @@
 import { parseArguments } from './arguments.ts'
 import { type ControlAnswer, serveControl } from './control-socket.ts'
 import { connectionOf } from './connections.ts'
+import { leaveParent, tellParent } from './parent-process.ts'
 import { EXIT } from './exit.ts'
 import { type PreparedProcessor, prepareProcessor } from './prepare-processor.ts'
 import type { ProcessorStatus } from './processor-status.ts'
@@ -18,9 +19,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const prepared = await prepareProcessor({ settings: values, brokers, topologyModule: flags.get('topology') })
   const workers = startWorkers(prepared, { settings: values, brokers, topologyModule: flags.get('topology') })
   const control = await serveControl(values['data.dir'], async (): Promise<ControlAnswer> => ({ expired: await workers.expire() }))
-  const status = setInterval(() => process.send?.(statusOf(workers)), STATUS_INTERVAL_MS)
-  // A parent that is gone cannot be told anything; the processor goes on.
-  process.on('error', () => {})
+  const status = setInterval(() => tellParent(statusOf(workers)), STATUS_INTERVAL_MS)
   try {
     await Promise.race([stop.promise, workers.failed])
     await workers.stop(values['membership.onStop'])
@@ -30,7 +29,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     await workers.terminate()
     await control.close()
     await prepared.release()
-    if (process.connected) process.disconnect()
+    leaveParent()
   }
 }
 

@@ -9,6 +9,7 @@ import type { RunningSink } from '../sinks/running-sink.ts'
 import type { SinkRecord } from '../sinks/sink-record.ts'
 import { parseArguments, UsageError } from './arguments.ts'
 import { connectionOf } from './connections.ts'
+import { leaveParent, tellParent } from './parent-process.ts'
 import { EXIT } from './exit.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { connectKafka } from './kafka.ts'
@@ -33,16 +34,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   try {
     await createTradeTopics(kafka.client, values)
     const sink = await start(kind, { client: kafka.client, url, settings: values, onApplied: (records) => latencies.record(records) })
-    const status = setInterval(() => process.send?.(statusOf(sink, latencies)), STATUS_INTERVAL_MS)
+    const status = setInterval(() => tellParent(statusOf(sink, latencies)), STATUS_INTERVAL_MS)
     const failure = await Promise.race([stop.promise, sink.ended])
     if (failure === undefined) await sink.close()
-    process.send?.(statusOf(sink, latencies))
+    tellParent(statusOf(sink, latencies))
     clearInterval(status)
     if (failure !== undefined) throw failure
     return EXIT.ok
   } finally {
     await kafka.close()
-    if (process.connected) process.disconnect()
+    leaveParent()
   }
 }
 

@@ -1,8 +1,14 @@
 import { join } from 'node:path'
+import type { Settings } from '../config/settings.ts'
 import type { StoreSupplier } from '../engine/store-supplier.ts'
 import { LogStore } from '../stores/log-store/log-store.ts'
 import { MemoryStore } from '../stores/memory-store.ts'
-import { NodeDisk } from '../stores/node-disk.ts'
+import { nodeDisk } from '../stores/node-disk.ts'
+
+/** Folder of all stores of an application. */
+export function storesFolder(settings: Settings): string {
+  return join(settings['data.dir'], 'state', settings['application.id'], 'tasks')
+}
 
 /** Folder of one store of one task. */
 export function storeDirectory(stateDirectory: string, taskId: string, store: string): string {
@@ -11,11 +17,10 @@ export function storeDirectory(stateDirectory: string, taskId: string, store: st
 
 /** Stores on disk, below the folder of a locked state directory. */
 export function taskStores(stateDirectory: string): StoreSupplier {
-  const disk = new NodeDisk()
   return {
     open(taskId, { name, prefixBytes = 0, kind = 'log' }) {
       if (kind === 'memory') return Promise.resolve(new MemoryStore({ name, prefixBytes }))
-      return LogStore.open({ name, disk, directory: storeDirectory(stateDirectory, taskId, name), prefixBytes })
+      return LogStore.open({ name, disk: nodeDisk, partition: Number(taskId.split('_')[1]), directory: storeDirectory(stateDirectory, taskId, name), prefixBytes })
     },
   }
 }
