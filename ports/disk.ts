@@ -34,6 +34,8 @@ export interface DiskFile {
   append(chunks: readonly Uint8Array[]): Promise<void>
   /** Fills `target` from `position`; answers how many bytes there were. */
   readSync(target: Uint8Array, position: number): number
+  /** The same without holding the event loop: for reading whole files. */
+  read(target: Uint8Array, position: number): Promise<number>
   /** Makes what was appended survive a power cut. */
   sync(): Promise<void>
   truncate(sizeBytes: number): Promise<void>
