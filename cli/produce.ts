@@ -47,7 +47,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } finally {
     clearInterval(timer)
     await kafka.close()
-    if (process.connected) process.disconnect?.()
+    leaveParent()
   }
 }
 
