@@ -41,7 +41,8 @@ interface PartitionQueue {
   readonly partition: number
   readonly pending: Outgoing[]
   readonly pace: RetryPace
-  underWay: boolean
+  /** The head, while its request is under way. */
+  underWay: Outgoing | undefined
   looking: boolean
   retryAtMs: number
 }
@@ -92,7 +93,7 @@ export class BatchSender {
     for (const { pending } of queues) for (const outgoing of pending.splice(0)) outgoing.reject(error)
   }
 
-  /** Sends the head of each partition that is not under way and whose pause is over. */
+  /** Sends the head of each partition that is not under way and whose pause is over; gives up what is late, under way or not. */
   flush(): void {
     const { leaders, context } = this.#options
     const nowMs = context.clock.monotonicMs()
@@ -100,14 +101,13 @@ export class BatchSender {
     const stale = new Set<string>()
     let nextMs = Number.POSITIVE_INFINITY
     for (const queue of this.#queues.values()) {
+      this.#expire(queue, nowMs)
       const head = queue.pending[0]
-      if (!head || queue.underWay || queue.looking) continue
-      if (nowMs >= head.deadlineMs) {
-        this.#expired(queue, head)
-        continue
-      }
+      if (!head) continue
+      nextMs = Math.min(nextMs, head.deadlineMs)
+      if (queue.underWay || queue.looking) continue
       if (queue.retryAtMs > nowMs) {
-        nextMs = Math.min(nextMs, queue.retryAtMs, head.deadlineMs)
+        nextMs = Math.min(nextMs, queue.retryAtMs)
         continue
       }
       const leader = leaders.leaderOf(queue.topic, queue.partition)
@@ -118,7 +118,7 @@ export class BatchSender {
         const group = groups.get(leader.node)
         if (group) group.push(queue)
         else groups.set(leader.node, [queue])
-      } else nextMs = Math.min(nextMs, head.deadlineMs)
+      }
     }
     for (const [node, group] of groups) this.#produce(node, group)
     this.#timer?.cancel()
@@ -141,7 +141,9 @@ export class BatchSender {
     // flush has seen a head in each of these queues
     const heads = group.map((queue) => queue.pending[0] as Outgoing)
     const partitions = heads.map(({ batch }) => ({ topic: batch.topic, partition: batch.partition, records: [batch.bytes] }))
-    for (const queue of group) queue.underWay = true
+    group.forEach((queue, i) => {
+      queue.underWay = heads[i]
+    })
     const request = { transactionalId, transactionsV2: transactionalId !== undefined, timeoutMs: deliveryTimeoutMs, partitions }
     broker.produce(node, lane, request).then(
       (response) => this.#answered(group, heads, response),
@@ -153,10 +155,8 @@ export class BatchSender {
     const answers = new Map(response.partitions.map((answer) => [`${answer.topic}-${answer.partition}`, answer]))
     const stale = new Set<string>()
     group.forEach((queue, i) => {
-      const head = heads[i]
-      queue.underWay = false
-      // given up meanwhile
-      if (!head || queue.pending[0] !== head) return
+      const head = this.#returned(queue, heads[i])
+      if (!head) return
       const answer = answers.get(`${queue.topic}-${queue.partition}`)
       if (!answer) return this.#repeat(queue, head, new ConnectionLostError(`the answer to Produce says nothing about ${queue.topic}-${queue.partition}`))
       if (answer.errorCode === 0 || answer.errorCode === DUPLICATE_SEQUENCE) return this.#acknowledged(queue, head, answer)
@@ -176,9 +176,8 @@ export class BatchSender {
   #unanswered(group: readonly PartitionQueue[], heads: readonly Outgoing[], error: unknown): void {
     const stale = new Set<string>()
     group.forEach((queue, i) => {
-      const head = heads[i]
-      queue.underWay = false
-      if (!head || queue.pending[0] !== head) return
+      const head = this.#returned(queue, heads[i])
+      if (!head) return
       if (!(error instanceof ConnectionLostError)) return this.#refuse(queue, head, asKafkaError(error))
       this.#repeat(queue, head, error)
       queue.looking = true
@@ -186,6 +185,13 @@ export class BatchSender {
     })
     if (stale.size > 0) void this.#look(stale)
     this.flush()
+  }
+
+  /** The request of a head is over; `undefined` if the head was given up meanwhile. */
+  #returned(queue: PartitionQueue, head: Outgoing | undefined): Outgoing | undefined {
+    if (!head || queue.underWay !== head) return undefined
+    queue.underWay = undefined
+    return queue.pending[0] === head ? head : undefined
   }
 
   #acknowledged(queue: PartitionQueue, head: Outgoing, answer: ProducedPartition): void {
@@ -217,11 +223,13 @@ export class BatchSender {
     queue.retryAtMs = nowMs + (concurrent ? 1 + 4 * this.#options.context.random.next() : queue.pace.nextMs())
   }
 
-  #expired(queue: PartitionQueue, head: Outgoing): void {
-    const { reason } = head
-    const message = `${queue.topic}-${queue.partition}: not acknowledged within ${this.#options.deliveryTimeoutMs} ms (${reason?.message ?? 'its leader is not known'})`
-    // 'abort', whatever the last answer was: the batch may be in the log or not
-    this.#refuse(queue, head, new KafkaError({ code: REQUEST_TIMED_OUT, errorName: 'REQUEST_TIMED_OUT', scope: 'abort' }, message))
+  #expire(queue: PartitionQueue, nowMs: number): void {
+    for (let head = queue.pending[0]; head && nowMs >= head.deadlineMs; head = queue.pending[0]) {
+      const message = `${queue.topic}-${queue.partition}: not acknowledged within ${this.#options.deliveryTimeoutMs} ms (${head.reason?.message ?? 'no answer yet'})`
+      queue.underWay = undefined
+      // 'abort', whatever the last answer was: the batch may be in the log or not
+      this.#refuse(queue, head, new KafkaError({ code: REQUEST_TIMED_OUT, errorName: 'REQUEST_TIMED_OUT', scope: 'abort' }, message))
+    }
   }
 
   #refuse(queue: PartitionQueue, head: Outgoing, error: KafkaError): void {
@@ -264,7 +272,7 @@ export class BatchSender {
     const key = `${topic}-${partition}`
     let queue = this.#queues.get(key)
     if (!queue) {
-      queue = { topic, partition, pending: [], pace: new RetryPace(this.#options.context), underWay: false, looking: false, retryAtMs: 0 }
+      queue = { topic, partition, pending: [], pace: new RetryPace(this.#options.context), underWay: undefined, looking: false, retryAtMs: 0 }
       this.#queues.set(key, queue)
     }
     return queue

@@ -16,7 +16,7 @@ function setUp(options: Partial<FetcherOptions> = {}, leaders: readonly (number 
   broker.lead({ trades: { leaders } })
   const context = { clock, random: systemRandom, broker }
   const fetcher = new LeaderFetcher({ ...context, leaders: new Leaders(context) }, { readCommitted: true, ...options })
-  const asked = (at = -1) => broker.log.filter(({ api }) => api === 'fetch').at(at)?.args as Parameters<ScriptedBroker['fetch']>
+  const asked = (at = -1) => broker.sent('fetch', at)
   const offsets = (at = -1) => Object.fromEntries(asked(at)[1].partitions.map(({ partition, fetchOffset }) => [partition, fetchOffset]))
   return { clock, broker, fetcher, asked, offsets }
 }
@@ -68,7 +68,14 @@ test('what was fetched before a partition was removed, or set elsewhere, is drop
   fetcher.assign(P0, { offset: 0, leaderEpoch: undefined })
   fetcher.assign(P1, { offset: 0, leaderEpoch: undefined })
   await clock.settle()
-  broker.next('fetch').answer(fetchResponse(fetched('trades', 0, { bytes: bareBatch({ baseOffset: 0, records: 5 }) }), fetched('trades', 1, { bytes: bareBatch({ baseOffset: 0, records: 5 }) })))
+  broker
+    .next('fetch')
+    .answer(
+      fetchResponse(
+        fetched('trades', 0, { bytes: bareBatch({ baseOffset: 0, records: 5 }) }),
+        fetched('trades', 1, { bytes: bareBatch({ baseOffset: 0, records: 5 }) }),
+      ),
+    )
   await clock.settle()
   fetcher.remove(P0)
   fetcher.pause(P1)
@@ -106,7 +113,10 @@ test('the order of partitions rotates, and a quiet fetcher waits the whole long 
   await clock.advance(2_000)
   broker.next('fetch').answer(fetchResponse(fetched('trades', 0), fetched('trades', 1)))
   await clock.settle()
-  expect([asked(-2), asked(-1)].map(([, { partitions }]) => partitions.map(({ partition }) => partition))).toEqual([[0, 1], [1, 0]])
+  expect([asked(-2), asked(-1)].map(([, { partitions }]) => partitions.map(({ partition }) => partition))).toEqual([
+    [0, 1],
+    [1, 0],
+  ])
   expect(asked()[1].maxWaitMs).toBe(500)
 })
 

@@ -252,7 +252,20 @@ export class LeaderFetcher implements Fetcher {
     // nothing, or only the cut beginning of a batch: another partition filled the answer, this one's turn comes
     if (nextOffset === undefined || nextOffset <= assigned.offset) return
     const { topic, partition, offset: fetchOffset } = assigned
-    const item: FetchedChunk = { kind: 'chunk', topic, partition, fetchOffset, nextOffset, leaderEpoch, highWatermark, lastStableOffset, abortedTransactions, buffer, start, end }
+    const item: FetchedChunk = {
+      kind: 'chunk',
+      topic,
+      partition,
+      fetchOffset,
+      nextOffset,
+      leaderEpoch,
+      highWatermark,
+      lastStableOffset,
+      abortedTransactions,
+      buffer,
+      start,
+      end,
+    }
     this.#queue.push({ assigned, item, answer })
     answer.chunks++
     assigned.offset = nextOffset
@@ -316,7 +329,8 @@ export class LeaderFetcher implements Fetcher {
     assigned.missingSinceMs = missing ? (assigned.missingSinceMs ?? nowMs) : undefined
     const verdict = metadata && metadata.errorCode !== 0 && metadata.errorCode !== 3 ? failureOf(assigned, metadata.errorCode) : undefined
     if (verdict) this.#fail(assigned, verdict)
-    else if (assigned.missingSinceMs !== undefined && nowMs - assigned.missingSinceMs >= MISSING_TOPIC_MS) this.#fail(assigned, failureOf(assigned, 'topic-missing'))
+    else if (assigned.missingSinceMs !== undefined && nowMs - assigned.missingSinceMs >= MISSING_TOPIC_MS)
+      this.#fail(assigned, failureOf(assigned, 'topic-missing'))
     else this.#backOff(assigned)
   }
 

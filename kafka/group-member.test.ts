@@ -46,7 +46,7 @@ function setUp(options: Partial<GroupMemberOptions> = {}) {
     await clock.settle()
   }
   const lastJoin = () => {
-    const [node, request] = broker.log.filter(({ api }) => api === 'joinGroup').at(-1)?.args as Parameters<ScriptedBroker['joinGroup']>
+    const [node, request] = broker.sent('joinGroup')
     return { node, memberId: request.memberId, subscription: Buffer.from(request.protocols[0]?.metadata ?? []).toString() }
   }
   return { clock, broker, member, told, claim, settleIn, lastJoin }
@@ -64,7 +64,10 @@ test('the leader assigns, and is told its own part', async () => {
   broker.next('joinGroup').answer(joined({ members }))
   await clock.settle()
   const sync = broker.next('syncGroup')
-  expect(sync.args[1].assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment).toString()])).toEqual([['m1', 'for m1'], ['m2', 'for m2']])
+  expect(sync.args[1].assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment).toString()])).toEqual([
+    ['m1', 'for m1'],
+    ['m2', 'for m2'],
+  ])
   sync.answer({ errorCode: 0, assignment: Buffer.from('for m1') })
   await clock.settle()
   expect(told).toEqual(['assigned for m1 in 1'])
@@ -202,7 +205,11 @@ test('fenced twice, but more than a session timeout apart, is no twin', async ()
   const { clock, broker, member, told, settleIn } = setUp()
   member.start()
   await clock.settle()
-  for (const [generationId, memberId] of [[1, 'm1'], [2, 'm2'], [3, 'm3']] as const) {
+  for (const [generationId, memberId] of [
+    [1, 'm1'],
+    [2, 'm2'],
+    [3, 'm3'],
+  ] as const) {
     broker.script.heartbeat = () => ({ errorCode: 0 })
     await settleIn(generationId, memberId)
     await clock.advance(SESSION_MS + 1_000)

@@ -51,7 +51,9 @@ export class ClassicGroupMember implements GroupMember {
     const { sessionTimeoutMs, rebalanceTimeoutMs } = options
     if (rebalanceTimeoutMs < sessionTimeoutMs) {
       // a member that died takes a session timeout to be noticed: with less time the living ones would be thrown out for not joining
-      throw new RangeError(`rebalance timeout ${rebalanceTimeoutMs} ms, session timeout ${sessionTimeoutMs} ms: the rebalance timeout must not be below the session timeout; raise the first or lower the second`)
+      throw new RangeError(
+        `rebalance timeout ${rebalanceTimeoutMs} ms, session timeout ${sessionTimeoutMs} ms: the rebalance timeout must not be below the session timeout; raise the first or lower the second`,
+      )
     }
     this.#broker = dependencies.broker
     this.#coordinators = dependencies.coordinators
@@ -63,7 +65,12 @@ export class ClassicGroupMember implements GroupMember {
       intervalMs: options.heartbeatIntervalMs ?? 500,
       sessionTimeoutMs,
       answered: (errorCode) => this.#heartbeatAnswered(errorCode),
-      expired: () => this.#lost(new Error(`no heartbeat of ${this.#name} was confirmed within the session timeout of ${sessionTimeoutMs} ms (was the process paused, or the broker away?)`)),
+      expired: () =>
+        this.#lost(
+          new Error(
+            `no heartbeat of ${this.#name} was confirmed within the session timeout of ${sessionTimeoutMs} ms (was the process paused, or the broker away?)`,
+          ),
+        ),
       broken: (error) => this.#fail(error),
     })
   }
@@ -157,7 +164,16 @@ export class ClassicGroupMember implements GroupMember {
     const protocols = [{ name: protocolName, metadata: listener.subscription() }]
     let answer: JoinGroupResponse
     try {
-      answer = await this.#broker.joinGroup(node, { groupId, sessionTimeoutMs, rebalanceTimeoutMs, memberId: this.#memberId, groupInstanceId, protocolType, protocols, reason: this.#reason })
+      answer = await this.#broker.joinGroup(node, {
+        groupId,
+        sessionTimeoutMs,
+        rebalanceTimeoutMs,
+        memberId: this.#memberId,
+        groupInstanceId,
+        protocolType,
+        protocols,
+        reason: this.#reason,
+      })
     } catch (error) {
       return this.#connectionLost(error, node)
     }
@@ -269,7 +285,12 @@ export class ClassicGroupMember implements GroupMember {
     this.#fencedAtMs = nowMs
     this.#memberId = ''
     const taken = `another member joined group ${groupId} as ${groupInstanceId}`
-    const error = kafkaError(FENCED_INSTANCE_ID, again ? `${taken}, twice within ${sessionTimeoutMs} ms: a twin of this process is running; stop one of them, or give each its own state directory and process id` : taken)
+    const error = kafkaError(
+      FENCED_INSTANCE_ID,
+      again
+        ? `${taken}, twice within ${sessionTimeoutMs} ms: a twin of this process is running; stop one of them, or give each its own state directory and process id`
+        : taken,
+    )
     this.#lost(error)
     if (again) this.#fail(error)
   }

@@ -31,6 +31,8 @@ export class Heartbeats {
   #beat: Timer | undefined
   #session: Timer | undefined
   #underWay = false
+  /** Goes up with `stop`: a heartbeat that hangs on a dead connection must not hold up those of the next membership. */
+  #life = 0
 
   constructor(options: HeartbeatOptions) {
     this.#options = options
@@ -46,6 +48,8 @@ export class Heartbeats {
 
   stop(): void {
     this.#generation = undefined
+    this.#life++
+    this.#underWay = false
     this.#beat?.cancel()
     this.#beat = undefined
     this.#session?.cancel()
@@ -70,6 +74,7 @@ export class Heartbeats {
     if (!generation || this.#underWay || this.#endSession()) return
     const { groupId } = generation
     const sentMs = clock.monotonicMs()
+    const life = this.#life
     let delayMs = intervalMs
     this.#underWay = true
     try {
@@ -81,9 +86,9 @@ export class Heartbeats {
         this.#answered(generation, errorCode, sentMs)
       }
     } finally {
-      this.#underWay = false
+      if (life === this.#life) this.#underWay = false
     }
-    if (this.#generation) this.#next(delayMs)
+    if (life === this.#life) this.#next(delayMs)
   }
 
   /** The error code; `undefined`: ask again soon. */

@@ -45,14 +45,22 @@ test('offsets are asked of each leader, and again of those that were not', async
   moved = true
   broker.lead({ trades: { leaders: [1, 3], leaderEpoch: 1 } })
   await clock.advance(100)
-  expect((await found).map(({ partition, offset }) => [partition, offset])).toEqual([[1, 31], [0, 10]])
+  expect((await found).map(({ partition, offset }) => [partition, offset])).toEqual([
+    [1, 31],
+    [0, 10],
+  ])
   const requests = broker.log.filter(({ api }) => api === 'listOffsets').map(({ args }) => args)
-  expect(requests).toMatchObject([[2, { readCommitted: true }], [1, {}], [3, { partitions: [{ timestamp: -1, currentLeaderEpoch: 1 }] }]])
+  expect(requests).toMatchObject([
+    [2, { readCommitted: true }],
+    [1, {}],
+    [3, { partitions: [{ timestamp: -1, currentLeaderEpoch: 1 }] }],
+  ])
 })
 
 test('a timestamp younger than every record means the end', async () => {
   const { broker, client } = setUp()
-  broker.script.listOffsets = (_node, { partitions }) => partitions.map(({ topic, partition, timestamp }) => ({ topic, partition, errorCode: 0, offset: timestamp === -1 ? 99 : -1, timestamp: -1, leaderEpoch: 0 }))
+  broker.script.listOffsets = (_node, { partitions }) =>
+    partitions.map(({ topic, partition, timestamp }) => ({ topic, partition, errorCode: 0, offset: timestamp === -1 ? 99 : -1, timestamp: -1, leaderEpoch: 0 }))
   expect(await client.listOffsets([P0], 1_900_000_000_000)).toMatchObject([{ offset: 99 }])
 })
 

@@ -1,6 +1,15 @@
 import type { Broker, CommittedOffset, TopicMetadata, TopicPartition } from '../ports/broker.ts'
 import { ConnectionLostError, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '../ports/broker.ts'
-import type { Fetcher, FetcherOptions, GroupMember, GroupMemberOptions, KafkaClient, Producer, TransactionalProducer, TransactionalProducerOptions } from '../ports/kafka-client.ts'
+import type {
+  Fetcher,
+  FetcherOptions,
+  GroupMember,
+  GroupMemberOptions,
+  KafkaClient,
+  Producer,
+  TransactionalProducer,
+  TransactionalProducerOptions,
+} from '../ports/kafka-client.ts'
 import { Coordinators } from './coordinators.ts'
 import { kafkaError } from './error-codes.ts'
 import { LeaderFetcher } from './fetcher.ts'
@@ -51,7 +60,11 @@ export class BrokerKafkaClient implements KafkaClient {
     return this.#keep(new ClassicGroupMember(this.#dependencies, options))
   }
 
-  async committedOffsets(groupId: string, partitions: readonly TopicPartition[] | undefined, { requireStable }: { requireStable: boolean }): Promise<CommittedOffset[]> {
+  async committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[] | undefined,
+    { requireStable }: { requireStable: boolean },
+  ): Promise<CommittedOffset[]> {
     const answer = await this.#coordinators.ask({
       type: 'group',
       key: groupId,
@@ -66,7 +79,10 @@ export class BrokerKafkaClient implements KafkaClient {
     return answer.offsets
   }
 
-  async listOffsets(partitions: readonly TopicPartition[], which: 'earliest' | 'latest' | 'stable' | number): Promise<(TopicPartition & { offset: number; leaderEpoch: number })[]> {
+  async listOffsets(
+    partitions: readonly TopicPartition[],
+    which: 'earliest' | 'latest' | 'stable' | number,
+  ): Promise<(TopicPartition & { offset: number; leaderEpoch: number })[]> {
     const timestamp = which === 'earliest' ? EARLIEST_TIMESTAMP : typeof which === 'number' ? which : LATEST_TIMESTAMP
     const found = await this.#askLeaders(partitions, 'ListOffsets', (node, asked) =>
       this.broker.listOffsets(node, {

@@ -43,7 +43,7 @@ test('find waits for an election, and says at the deadline what is missing', asy
   broker.lead({ a: { leaders: [3], leaderEpoch: 1 } })
   await clock.advance(1_100)
   expect(await found).toMatchObject([{ node: 3 }])
-  const missing = expect(leaders.find([{ topic: 'b', partition: 0 }], LIMITS)).rejects.toThrow('topic b is not there: create it, or correct its name')
+  const missing = expect(leaders.find([{ topic: 'b', partition: 0 }], LIMITS)).rejects.toThrow('b-0 was asked for: create topic b')
   await clock.advance(12_000)
   await missing
 })

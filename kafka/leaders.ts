@@ -1,5 +1,7 @@
 import type { Broker, Metadata, TopicMetadata, TopicPartition } from '../ports/broker.ts'
 import { ConnectionLostError } from '../ports/broker.ts'
+import { kafkaError } from './error-codes.ts'
+import { MISSING_TOPIC_MS } from './fetch-failure.ts'
 import { RetryPace, type RetryContext } from './retry-pace.ts'
 
 export interface Leader {
@@ -58,7 +60,7 @@ export class Leaders {
       return this.#next.done
     }
     const asked = new Set(names)
-    if (this.#running) {
+    if (this.#running !== undefined) {
       const start = () => this.#ask(asked)
       this.#next = { names: asked, done: this.#running.then(start, start) }
       return this.#next.done
@@ -77,14 +79,18 @@ export class Leaders {
 
   /** Leaders of all these partitions, asked for until they are known. Rejects at the deadline with what is missing. */
   async find(partitions: readonly TopicPartition[], options: { deadlineMs: number; signal: AbortSignal }): Promise<Leader[]> {
+    const { clock } = this.#context
     const pace = new RetryPace(this.#context, options)
+    let absentSinceMs = clock.monotonicMs()
     for (;;) {
       const missing = partitions.filter(({ topic, partition }) => !this.leaderOf(topic, partition))
       const first = missing[0]
       if (!first) break
       await this.tryRefresh(missing.map(({ topic }) => topic))
       if (missing.every(({ topic, partition }) => this.leaderOf(topic, partition))) continue
-      if (!(await pace.pause())) throw new ConnectionLostError(this.#leaderless(first))
+      const absent = missing.every(({ topic }) => this.known(topic)?.errorCode === UNKNOWN_TOPIC_OR_PARTITION)
+      if (!absent) absentSinceMs = clock.monotonicMs()
+      if (clock.monotonicMs() - absentSinceMs >= MISSING_TOPIC_MS || !(await pace.pause())) throw this.#leaderless(first)
     }
     // every one was found by the loop above, which does not await after its last look
     return partitions.map(({ topic, partition }) => this.leaderOf(topic, partition) as Leader)
@@ -106,7 +112,7 @@ export class Leaders {
         if (!(error instanceof ConnectionLostError) || !(await pace.pause())) throw error
       }
     }
-    return names.map((name) => this.known(name) ?? { name, topicId: '', errorCode: 3, internal: false, partitions: [] })
+    return names.map((name) => this.known(name) ?? { name, topicId: '', errorCode: UNKNOWN_TOPIC_OR_PARTITION, internal: false, partitions: [] })
   }
 
   #ask(names: Set<string>): Promise<void> {
@@ -136,10 +142,17 @@ export class Leaders {
     }
   }
 
-  #leaderless({ topic, partition }: TopicPartition): string {
-    const errorCode = this.known(topic)?.errorCode
-    if (errorCode === undefined) return `no broker could be reached to ask who leads ${topic}-${partition}: check the bootstrap addresses and that the brokers run`
-    if (errorCode === 3) return `topic ${topic} is not there: create it, or correct its name`
-    return `${topic}-${partition} has no leader: check that the brokers that hold it run`
+  #leaderless({ topic, partition }: TopicPartition): Error {
+    const at = `${topic}-${partition}`
+    const metadata = this.known(topic)
+    if (!metadata) return new ConnectionLostError(`no broker could be reached to ask who leads ${at}: check the bootstrap addresses and that the brokers run`)
+    if (metadata.errorCode !== 0)
+      return kafkaError(metadata.errorCode, `${at} was asked for: create topic ${topic}, correct its name, or allow this user to see it`)
+    if (partition >= metadata.partitions.length)
+      return kafkaError(UNKNOWN_TOPIC_OR_PARTITION, `${at} was asked for, topic ${topic} has ${metadata.partitions.length} partitions`)
+    return kafkaError(LEADER_NOT_AVAILABLE, `${at} has no leader: check that the brokers that hold it run`)
   }
 }
+
+const UNKNOWN_TOPIC_OR_PARTITION = 3
+const LEADER_NOT_AVAILABLE = 5

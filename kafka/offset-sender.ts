@@ -93,7 +93,17 @@ export class OffsetSender {
       const node = coordinators.known('group', groupId) ?? (await coordinators.look('group', groupId))
       if (round !== this.#round) throw reason
       if (node !== undefined) {
-        const request: TxnOffsetCommitRequest = { transactionalId, transactionsV2: true, producerId, producerEpoch, groupId, generationId, memberId, groupInstanceId, offsets: left }
+        const request: TxnOffsetCommitRequest = {
+          transactionalId,
+          transactionsV2: true,
+          producerId,
+          producerEpoch,
+          groupId,
+          generationId,
+          memberId,
+          groupInstanceId,
+          offsets: left,
+        }
         try {
           const refused = refusals(left, await broker.txnOffsetCommit(node, lane, request))
           const error = worst(refused, `TxnOffsetCommit of ${transactionalId} for group ${groupId}`)

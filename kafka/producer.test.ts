@@ -29,7 +29,11 @@ test('order is kept when the first of several batches has to be repeated', async
   await clock.settle()
   broker.next('produce').answer(produced({ 'out-0': { errorCode: 6 } }))
   await clock.advance(100)
-  for (const [stamp, offset] of [['out-0: 7/0/0', 10], ['out-0: 7/0/2', 12], ['out-0: 7/0/3', 13]] as const) {
+  for (const [stamp, offset] of [
+    ['out-0: 7/0/0', 10],
+    ['out-0: 7/0/2', 12],
+    ['out-0: 7/0/3', 13],
+  ] as const) {
     expect(broker.waiting('produce')).toBe(1)
     const call = broker.next('produce')
     expect(stamps(call.args[2])).toEqual([stamp])

@@ -81,7 +81,12 @@ export class IdempotentProducer implements Producer {
       const { nodes } = this.#leaders
       const node = nodes[Math.floor(this.#context.random.next() * nodes.length)]
       if (node === undefined) return undefined
-      const { errorCode, producerId, producerEpoch } = await this.#broker.initProducerId(node, { transactionalId: undefined, transactionTimeoutMs: 0, producerId: -1, producerEpoch: -1 })
+      const { errorCode, producerId, producerEpoch } = await this.#broker.initProducerId(node, {
+        transactionalId: undefined,
+        transactionTimeoutMs: 0,
+        producerId: -1,
+        producerEpoch: -1,
+      })
       if (errorCode === 0) return { producerId, producerEpoch }
       const error = kafkaError(errorCode, 'InitProducerId of an idempotent producer')
       if (error.scope === 'retriable' || error.scope === 'coordinator') return undefined
@@ -96,5 +101,8 @@ export class IdempotentProducer implements Producer {
 const REQUEST_TIMED_OUT = 7
 
 function closed(): KafkaError {
-  return new KafkaError({ code: REQUEST_TIMED_OUT, errorName: 'REQUEST_TIMED_OUT', scope: 'abort' }, 'the producer was closed before the batch was acknowledged')
+  return new KafkaError(
+    { code: REQUEST_TIMED_OUT, errorName: 'REQUEST_TIMED_OUT', scope: 'abort' },
+    'the producer was closed before the batch was acknowledged',
+  )
 }

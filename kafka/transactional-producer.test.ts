@@ -148,6 +148,20 @@ test('what is not acknowledged in time has to be aborted', async () => {
   await outcome
 })
 
+test('a leader that does not answer holds nothing up beyond the delivery timeout, and its late answer changes nothing', async () => {
+  const { clock, broker, producer } = await setUp({ deliveryTimeoutMs: 1_000 })
+  const outcome = expect(producer.produce([batch(0, 1)])).rejects.toMatchObject({ scope: 'abort', code: 7 })
+  const late = broker.next('produce')
+  await clock.advance(1_001)
+  await outcome
+  const next = producer.produce([batch(0, 1)])
+  late.answer(produced({ 'out-0': 5 }))
+  await clock.settle()
+  broker.next('produce').answer(produced({ 'out-0': 6 }))
+  expect(await next).toEqual([6])
+  await expect(producer.end('commit')).rejects.toMatchObject({ scope: 'abort' })
+})
+
 test('an unknown outcome of EndTxn is resolved by asking again, with the same id and epoch', async () => {
   const { clock, broker, producer } = await setUp()
   const sent = producer.produce([batch(0, 1)])
@@ -183,7 +197,7 @@ test.each([
   await clock.settle()
   broker.next('endTxn').answer({ errorCode, producerId: -1, producerEpoch: -1 })
   await expect(ended).rejects.toMatchObject({ scope })
-  await expect(producer.produce([batch(0, 1)])).rejects.toThrow('which is failed')
+  await expect(producer.produce([batch(0, 1)])).rejects.toMatchObject({ scope, message: expect.stringContaining('which is failed') })
   broker.script.initProducerId = () => ({ errorCode: 0, producerId: 7, producerEpoch: 9 })
   await producer.initialise()
   void producer.produce([batch(0, 1)])
@@ -203,7 +217,10 @@ test('offsets: passing errors are repeated for their partitions only, on the lan
   const { clock, broker, producer } = await setUp()
   const committed = producer.commitOffsets(OFFSETS, GENERATION)
   broker.script.findCoordinator = () => ({ errorCode: 0, node: 2 })
-  broker.next('txnOffsetCommit').answer([{ topic: 'trades', partition: 0, errorCode: 0 }, { topic: 'trades', partition: 1, errorCode: 16 }])
+  broker.next('txnOffsetCommit').answer([
+    { topic: 'trades', partition: 0, errorCode: 0 },
+    { topic: 'trades', partition: 1, errorCode: 16 },
+  ])
   await clock.advance(50)
   const again = broker.next('txnOffsetCommit')
   expect([again.args[0], again.args[1], again.args[2].offsets]).toEqual([2, 'app-a', [OFFSETS[1]]])
@@ -238,7 +255,12 @@ test('initialise waits until the transaction of an earlier producer is aborted, 
   await clock.advance(1_000)
   await initialised
   expect(answers).toEqual([])
-  expect(broker.log.findLast(({ api }) => api === 'initProducerId')?.args[1]).toMatchObject({ transactionalId: 'app-a', producerId: -1, producerEpoch: -1, transactionTimeoutMs: 10_000 })
+  expect(broker.sent('initProducerId')[1]).toMatchObject({
+    transactionalId: 'app-a',
+    producerId: -1,
+    producerEpoch: -1,
+    transactionTimeoutMs: 10_000,
+  })
 })
 
 test('initialise gives up what was under way, and late answers to it change nothing', async () => {

@@ -69,7 +69,7 @@ export class TransactionsV2Producer implements TransactionalProducer {
       this.#begin(identity)
       this.#state = 'ready'
     } catch (error) {
-      if (life === this.#life) this.#state = 'failed'
+      if (life === this.#life) this.#fail(error)
       throw error
     }
   }
@@ -100,7 +100,7 @@ export class TransactionsV2Producer implements TransactionalProducer {
     try {
       await this.#endTransaction(outcome, life)
     } catch (error) {
-      if (life === this.#life) this.#state = 'failed'
+      if (life === this.#life) this.#fail(error)
       throw error
     }
   }
@@ -118,7 +118,8 @@ export class TransactionsV2Producer implements TransactionalProducer {
     const answer = await this.#coordinators.ask({
       type: 'transaction',
       key: transactionalId,
-      send: (node) => this.#broker.initProducerId(node, { transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs, producerId: -1, producerEpoch: -1 }),
+      send: (node) =>
+        this.#broker.initProducerId(node, { transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs, producerId: -1, producerEpoch: -1 }),
       // 51 while the open transaction of an earlier producer is being aborted
       errorOf: ({ errorCode }) => errorCode,
       signal: this.#closing.signal,
@@ -128,10 +129,10 @@ export class TransactionsV2Producer implements TransactionalProducer {
   }
 
   /**
-   * Until there is an answer, with the same id and epoch. Observed on 4.3.1 (transactions V2): an EndTxn that succeeded has raised
-   * the epoch, and the same EndTxn again, epoch one behind, is answered with success and the same new epoch as the first time;
-   * while the markers are being written with 51; in the other direction (abort after commit, commit after abort) with 48. So an
-   * answer of success always means this transaction, this outcome.
+   * Until there is an answer, with the same id and epoch. Observed on 4.3.1: an EndTxn that succeeded has raised the epoch, and the same EndTxn
+   * again, now one epoch behind, is answered with success and the same new epoch, also after the coordinator was restarted; with 51
+   * while the markers are being written; the other outcome with 48, and a commit of what the coordinator aborted for its time-out with 48 too. So success
+   * always means this transaction and this outcome, and 48 that it was not committed.
    */
   async #endTransaction(outcome: 'commit' | 'abort', life: number): Promise<void> {
     const { transactionalId } = this
@@ -158,17 +159,32 @@ export class TransactionsV2Producer implements TransactionalProducer {
   /** A commit must not pass what it is to contain. */
   #demandComplete(): void {
     const { transactionalId } = this
-    if (this.#poison) throw new KafkaError({ ...this.#poison, scope: 'abort' }, `the transaction of ${transactionalId} cannot commit, because a part of it failed (${this.#poison.message})`)
+    if (this.#poison)
+      throw new KafkaError(
+        { ...this.#poison, scope: 'abort' },
+        `the transaction of ${transactionalId} cannot commit, because a part of it failed (${this.#poison.message})`,
+      )
     const { owed } = this.#offsets
-    if (owed) throw new KafkaError({ ...owed, scope: 'abort' }, `the transaction of ${transactionalId} cannot commit without the offsets that were refused (${owed.message})`)
+    if (owed)
+      throw new KafkaError(
+        { ...owed, scope: 'abort' },
+        `the transaction of ${transactionalId} cannot commit without the offsets that were refused (${owed.message})`,
+      )
     const outstanding = this.#batches.outstanding + this.#offsets.outstanding
-    if (outstanding > 0) throw new Error(`end('commit') of ${transactionalId} was called with ${outstanding} requests unanswered: await produce and commitOffsets first`)
+    if (outstanding > 0)
+      throw new Error(`end('commit') of ${transactionalId} was called with ${outstanding} requests unanswered: await produce and commitOffsets first`)
   }
 
   /** A refused record, or a lost sequence: only an abort goes on from here. A generation that moved can be mended within the transaction, see `OffsetSender`. */
   #refused(error: KafkaError): void {
     this.#poison ??= error
     if (error.scope === 'fenced' || error.scope === 'fatal') this.#state = 'failed'
+  }
+
+  #fail(cause: unknown): void {
+    this.#state = 'failed'
+    // the calls that are refused from now on say why, and their scope is that of the cause
+    if (cause instanceof KafkaError) this.#poison = cause
   }
 
   #abandon(why: string): void {
@@ -196,4 +212,3 @@ export class TransactionsV2Producer implements TransactionalProducer {
 
 const TRANSACTION_ABORTABLE = 120
 const INVALID_TXN_STATE = 48
-

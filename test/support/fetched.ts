@@ -1,7 +1,17 @@
 import type { FetchedPartition, FetchResponse } from '../../ports/broker.ts'
 
 /** The header of a record batch (magic 2) and `bodyBytes` of nothing: enough for whoever reads headers only. */
-export function bareBatch({ baseOffset, records, leaderEpoch = 0, bodyBytes = 10 }: { baseOffset: number; records: number; leaderEpoch?: number; bodyBytes?: number }): Buffer {
+export function bareBatch({
+  baseOffset,
+  records,
+  leaderEpoch = 0,
+  bodyBytes = 10,
+}: {
+  baseOffset: number
+  records: number
+  leaderEpoch?: number
+  bodyBytes?: number
+}): Buffer {
   const batch = Buffer.alloc(61 + bodyBytes)
   batch.writeBigInt64BE(BigInt(baseOffset), 0)
   batch.writeInt32BE(batch.length - 12, 8)
@@ -12,9 +22,26 @@ export function bareBatch({ baseOffset, records, leaderEpoch = 0, bodyBytes = 10
   return batch
 }
 
-export function fetched(topic: string, partition: number, answer: Partial<Omit<FetchedPartition, 'topic' | 'partition'>> & { bytes?: Buffer } = {}): FetchedPartition {
+export function fetched(
+  topic: string,
+  partition: number,
+  answer: Partial<Omit<FetchedPartition, 'topic' | 'partition'>> & { bytes?: Buffer } = {},
+): FetchedPartition {
   const { bytes = Buffer.alloc(0), ...rest } = answer
-  return { topic, partition, errorCode: 0, highWatermark: 0, lastStableOffset: 0, logStartOffset: 0, abortedTransactions: [], divergingEpoch: undefined, buffer: bytes, start: 0, end: bytes.length, ...rest }
+  return {
+    topic,
+    partition,
+    errorCode: 0,
+    highWatermark: 0,
+    lastStableOffset: 0,
+    logStartOffset: 0,
+    abortedTransactions: [],
+    divergingEpoch: undefined,
+    buffer: bytes,
+    start: 0,
+    end: bytes.length,
+    ...rest,
+  }
 }
 
 export function fetchResponse(...partitions: FetchedPartition[]): FetchResponse {

@@ -16,7 +16,15 @@ export function produced(answers: Record<string, number | { errorCode: number; b
       const dash = key.lastIndexOf('-')
       const { errorCode, baseOffset = -1, refused = [] } = typeof answer === 'number' ? { errorCode: 0, baseOffset: answer } : answer
       const recordErrors = refused.map((index) => ({ index, message: undefined }))
-      return { topic: key.slice(0, dash), partition: Number(key.slice(dash + 1)), errorCode, errorMessage: undefined, baseOffset, logStartOffset: 0, recordErrors }
+      return {
+        topic: key.slice(0, dash),
+        partition: Number(key.slice(dash + 1)),
+        errorCode,
+        errorMessage: undefined,
+        baseOffset,
+        logStartOffset: 0,
+        recordErrors,
+      }
     }),
   }
 }

@@ -36,6 +36,14 @@ export class ScriptedBroker implements Broker {
     return call
   }
 
+  /** The arguments of the last request of an API, or with -2 of the one before it, and so on. */
+  sent<A extends Api>(api: A, at = -1): Arguments<A> {
+    const entry = this.log.filter((logged) => logged.api === api).at(at)
+    if (!entry) throw new Error(`no ${api} was sent; so far: ${this.log.map((logged) => logged.api).join(', ')}`)
+    // logged by #ask together with its own arguments
+    return entry.args as Arguments<A>
+  }
+
   waiting(api: Api): number {
     return this.#held[api]?.length ?? 0
   }

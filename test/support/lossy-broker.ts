@@ -1,0 +1,40 @@
+import type { Broker } from '../../ports/broker.ts'
+import { ConnectionLostError } from '../../ports/broker.ts'
+
+type Losable = 'produce' | 'txnOffsetCommit' | 'endTxn'
+
+/** Another broker, of which answers get lost after it has acted. */
+export class LossyBroker {
+  readonly broker: Broker
+  /** How many answers were lost. */
+  lost = 0
+  /** Every EndTxn that was sent. */
+  readonly ends: Parameters<Broker['endTxn']>[1][] = []
+  readonly #losing = new Set<string>()
+
+  constructor(behind: Broker) {
+    this.broker = new Proxy(behind, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function' || typeof name !== 'string') return member
+        return (...args: unknown[]) => {
+          // the only argument of that kind, see the port
+          if (name === 'endTxn') this.ends.push(args[1] as Parameters<Broker['endTxn']>[1])
+          const answer: unknown = member.apply(target, args)
+          return this.#losing.delete(name) ? this.#lose(answer) : answer
+        }
+      },
+    })
+  }
+
+  /** The next answer of each of these gets lost. */
+  loseNext(...apis: Losable[]): void {
+    for (const api of apis) this.#losing.add(api)
+  }
+
+  async #lose(answer: unknown): Promise<never> {
+    await answer
+    this.lost++
+    throw new ConnectionLostError('the test lost the answer')
+  }
+}
