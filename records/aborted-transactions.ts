@@ -30,7 +30,8 @@ export class AbortedTransactions {
       this.#producers.add(next.producerId)
     }
     if (!batch.isControl) return batch.isTransactional && this.#producers.has(batch.producerId)
-    if (this.#producers.has(batch.producerId) && batch.nextRecord() && batch.hasKey && controlType(batch.key) === 'abort') this.#producers.delete(batch.producerId)
+    if (this.#producers.has(batch.producerId) && batch.nextRecord() && batch.hasKey && controlType(batch.key) === 'abort')
+      this.#producers.delete(batch.producerId)
     return true
   }
 }

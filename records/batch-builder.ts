@@ -121,7 +121,10 @@ export class BatchBuilder {
     if (this.#sealed !== undefined) return this.#sealed
     if (this.recordCount === 0) throw new Error('found no record, expected one or more: Kafka has no empty batches')
     const records = this.buffer.subarray(HEADER_BYTES, this.sizeBytes)
-    const bytes = this.#compression === 'none' ? this.buffer.subarray(0, this.sizeBytes) : Buffer.concat([this.buffer.subarray(0, HEADER_BYTES), compress(this.#compression, records)])
+    const bytes =
+      this.#compression === 'none'
+        ? this.buffer.subarray(0, this.sizeBytes)
+        : Buffer.concat([this.buffer.subarray(0, HEADER_BYTES), compress(this.#compression, records)])
     setBaseOffset(bytes, 0, 0)
     bytes.writeInt32BE(bytes.length - LENGTH_OVERHEAD, FIELD.batchLength)
     setLeaderEpoch(bytes, 0, -1)

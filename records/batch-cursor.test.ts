@@ -120,9 +120,13 @@ test('whatever a writer with a right checksum says, it ends in records from with
 
 test('random records behind a right header end in records from within the batch or in a CorruptBatchError', () => {
   fc.assert(
-    fc.property(fc.array(fc.oneof(fc.integer({ min: 0, max: 16 }), fc.integer({ min: 0, max: 255 })), { maxLength: 40 }), fc.nat({ max: 3 }), (records, count) => {
-      expect(outcome(withRecords(records, count))).not.toBe('other error')
-    }),
+    fc.property(
+      fc.array(fc.oneof(fc.integer({ min: 0, max: 16 }), fc.integer({ min: 0, max: 255 })), { maxLength: 40 }),
+      fc.nat({ max: 3 }),
+      (records, count) => {
+        expect(outcome(withRecords(records, count))).not.toBe('other error')
+      },
+    ),
     { numRuns: 2_000 },
   )
 })

@@ -62,7 +62,8 @@ export class BatchCursor {
 
   /** Starts before the first batch of `buffer[start..end]`. The bytes must not change while they are walked. */
   reset(buffer: Buffer, start: number, end: number): void {
-    if (!(start >= 0 && start <= end && end <= buffer.length)) throw new RangeError(`found the stretch ${start} to ${end}, expected one within the ${buffer.length} bytes of the buffer`)
+    if (!(start >= 0 && start <= end && end <= buffer.length))
+      throw new RangeError(`found the stretch ${start} to ${end}, expected one within the ${buffer.length} bytes of the buffer`)
     this.#buffer = buffer
     this.#position = start
     this.#end = end
@@ -112,7 +113,8 @@ export class BatchCursor {
     try {
       if (!this.#opened) this.#open()
       this.#readRecord()
-      if (--this.#recordsLeft === 0 && this.#reader.remaining > 0) throw new BytesError(`found ${this.#reader.remaining} bytes behind the last record, expected none`)
+      if (--this.#recordsLeft === 0 && this.#reader.remaining > 0)
+        throw new BytesError(`found ${this.#reader.remaining} bytes behind the last record, expected none`)
       return true
     } catch (error) {
       throw this.#failed(error)
@@ -120,7 +122,8 @@ export class BatchCursor {
   }
 
   #failed(error: unknown): unknown {
-    if (error instanceof BytesError) this.#failure = new CorruptBatchError(this.baseOffset, `in the record after offset ${this.offset}: ${error.message}`, { cause: error })
+    if (error instanceof BytesError)
+      this.#failure = new CorruptBatchError(this.baseOffset, `in the record after offset ${this.offset}: ${error.message}`, { cause: error })
     else if (error instanceof CorruptBatchError) this.#failure = error
     this.#recordsLeft = 0
     return this.#failure ?? error
@@ -140,7 +143,8 @@ export class BatchCursor {
     if (offset < 0 || lastOffsetDelta < 0 || !Number.isSafeInteger(offset + lastOffsetDelta)) {
       throw new CorruptBatchError(offset, `found a last offset delta of ${lastOffsetDelta}, expected offsets from 0 to 2^53`)
     }
-    if (recordCount < 0 || recordCount > lastOffsetDelta + 1) throw new CorruptBatchError(offset, `found ${recordCount} records, expected 0 to ${lastOffsetDelta + 1}`)
+    if (recordCount < 0 || recordCount > lastOffsetDelta + 1)
+      throw new CorruptBatchError(offset, `found ${recordCount} records, expected 0 to ${lastOffsetDelta + 1}`)
     this.batchStart = at
     this.batchEnd = end
     this.baseOffset = offset
@@ -176,7 +180,11 @@ export class BatchCursor {
     try {
       return decompress(this.compression, this.#buffer.subarray(start, this.batchEnd), this.#decompressedLimitBytes)
     } catch (error) {
-      throw new CorruptBatchError(this.baseOffset, `its ${this.compression} records cannot be decompressed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      throw new CorruptBatchError(
+        this.baseOffset,
+        `its ${this.compression} records cannot be decompressed: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      )
     }
   }
 
@@ -188,7 +196,8 @@ export class BatchCursor {
     const end = reader.position
     reader.position = start
     reader.skip(1)
-    const timestamp = this.isLogAppendTime ? (reader.varlong(), this.maxTimestamp) : this.baseTimestamp + reader.varlong()
+    const timestampDelta = reader.varlong()
+    const timestamp = this.isLogAppendTime ? this.maxTimestamp : this.baseTimestamp + timestampDelta
     if (!Number.isSafeInteger(timestamp)) throw new BytesError(`found the timestamp ${timestamp}, expected a safe integer`)
     const offset = this.baseOffset + reader.varint()
     if (offset <= this.offset || offset > this.lastOffset) throw new BytesError(`found the offset ${offset}, expected ${this.offset + 1} to ${this.lastOffset}`)

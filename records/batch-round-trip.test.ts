@@ -19,9 +19,25 @@ for (const compression of COMPRESSIONS) {
     const cursor = new BatchCursor()
     cursor.reset(bytes, 0, bytes.length)
     expect(cursor.nextBatch()).toBe(true)
-    expect(cursor).toMatchObject({ baseOffset: 0, lastOffset: 2, recordCount: 3, isTransactional: true, isControl: false, compression, producerId: -1, baseTimestamp: 1_700_000_000_000, maxTimestamp: 1_700_000_000_001 })
+    expect(cursor).toMatchObject({
+      baseOffset: 0,
+      lastOffset: 2,
+      recordCount: 3,
+      isTransactional: true,
+      isControl: false,
+      compression,
+      producerId: -1,
+      baseTimestamp: 1_700_000_000_000,
+      maxTimestamp: 1_700_000_000_001,
+    })
     expect(cursor.nextRecord()).toBe(true)
-    expect([cursor.offset, cursor.timestamp, cursor.key.toString(), cursor.value.toString(), cursor.headerCount]).toEqual([0, 1_700_000_000_000, 'key', 'value'.repeat(100), 0])
+    expect([cursor.offset, cursor.timestamp, cursor.key.toString(), cursor.value.toString(), cursor.headerCount]).toEqual([
+      0,
+      1_700_000_000_000,
+      'key',
+      'value'.repeat(100),
+      0,
+    ])
     expect(cursor.nextRecord()).toBe(true)
     expect([cursor.offset, cursor.timestamp, cursor.hasKey, cursor.hasValue, cursor.headerCount]).toEqual([1, 1_699_000_000_000, false, false, 2])
     expect(readHeaders(cursor.headers)).toEqual([

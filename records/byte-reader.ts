@@ -15,7 +15,8 @@ export class ByteReader {
   limit = 0
 
   reset(buffer: Buffer, start: number, end: number): this {
-    if (!(start >= 0 && start <= end && end <= buffer.length)) throw new BytesError(`found the stretch ${start} to ${end}, expected one within ${buffer.length} bytes`)
+    if (!(start >= 0 && start <= end && end <= buffer.length))
+      throw new BytesError(`found the stretch ${start} to ${end}, expected one within ${buffer.length} bytes`)
     this.buffer = buffer
     this.position = start
     this.limit = end
@@ -74,7 +75,8 @@ export class ByteReader {
   }
 
   skip(bytes: number): void {
-    if (!(bytes >= 0 && bytes <= this.limit - this.position)) throw new BytesError(`found a length of ${bytes} at byte ${this.position}, expected at most ${this.limit - this.position}`)
+    if (!(bytes >= 0 && bytes <= this.limit - this.position))
+      throw new BytesError(`found a length of ${bytes} at byte ${this.position}, expected at most ${this.limit - this.position}`)
     this.position += bytes
   }
 }

@@ -1,8 +1,8 @@
 import type { ByteView } from './byte-view.ts'
 import { writeInt64 } from './int64.ts'
 
-/** Below this many bytes a loop is faster than the call into native code. */
-export const SHORT_COPY_BYTES = 48
+/** Up to this many bytes a loop is faster than the call into native code: 2 ns a byte against 40 ns. */
+export const SHORT_COPY_BYTES = 20
 
 /** Bytes that grow at their end, in a buffer that is used again after `reset`. Nothing here allocates but the growing. */
 export class ByteWriter {

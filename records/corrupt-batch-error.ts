@@ -8,7 +8,10 @@ export class CorruptBatchError extends Error {
   readonly offset: number
 
   constructor(offset: number, found: string, options?: ErrorOptions) {
-    super(`corrupt record batch at offset ${offset}: ${found}. Fetch it again; if it stays, check the partition's log on its leader, or skip the batch`, options)
+    super(
+      `corrupt record batch at offset ${offset}: ${found}. Fetch it again; if it stays, check the partition's log on its leader, or skip the batch`,
+      options,
+    )
     this.offset = offset
   }
 }

@@ -30,7 +30,12 @@ test('the headers of another block come first, then those that are added', () =>
   const builder = new HeaderBlockBuilder()
   builder.add('forgotten', 'x')
   builder.reset()
-  builder.copyFrom(blockOf([{ key: 'a', value: '1' }, { key: 'b', value: undefined }]))
+  builder.copyFrom(
+    blockOf([
+      { key: 'a', value: '1' },
+      { key: 'b', value: undefined },
+    ]),
+  )
   builder.copyFrom(undefined)
   builder.add('c', 'größe')
   expect(builder.count).toBe(3)

@@ -11,7 +11,8 @@ export function json<T = unknown>(): Serde<T> {
     write(value, target) {
       // The declared type forgets that undefined, functions and symbols have no JSON.
       const text: string | undefined = JSON.stringify(value)
-      if (text === undefined) throw new SerdeError(`found a value of type ${typeof value}, expected one that JSON can write: use undefined as the value of the record to delete`)
+      if (text === undefined)
+        throw new SerdeError(`found a value of type ${typeof value}, expected one that JSON can write: use undefined as the value of the record to delete`)
       target.utf8(text)
     },
   }
