@@ -21,6 +21,8 @@ const FLAGS = {
   seed: { kind: 'text', placeholder: 'N', explanation: 'Seed of the generator.' },
   workload: { kind: 'text', placeholder: 'NAME', explanation: 'mixed or trade.' },
   topic: { kind: 'text', placeholder: 'NAME', explanation: 'The topic to send to.' },
+  keys: { kind: 'text', placeholder: 'N', explanation: 'Trades of the trade workload.' },
+  unique: { kind: 'toggle', explanation: 'Each trade of the trade workload in turn: to fill a store.' },
 } as const
 
 /** `tradewind produce`: sends generated trades until its time or count is over, or until it is told to stop. */
@@ -28,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { settings, flags } = parseArguments(argv, FLAGS)
   const duration = flags.get('for')
   const count = flags.get('count')
-  const workload = workloadOf(flags.get('workload') ?? 'mixed', parseCount('seed', flags.get('seed') ?? '42'), settings.values)
+  const workload = workloadOf(flags, settings.values)
   const limits = { ...(duration !== undefined && { durationMs: parseDuration('for', duration) }), ...(count !== undefined && { count: parseCount('count', count) }) }
   const ratePerS = parseCount('rate', flags.get('rate') ?? '2000')
 
@@ -51,8 +53,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function workloadOf(name: string, seed: number, settings: Settings): Workload {
-  if (name === 'trade') return new TradeWorkload({ seed })
+function workloadOf(flags: ReadonlyMap<string, string>, settings: Settings): Workload {
+  const name = flags.get('workload') ?? 'mixed'
+  const seed = parseCount('seed', flags.get('seed') ?? '42')
+  if (name === 'trade') return new TradeWorkload({ seed, keys: parseCount('keys', flags.get('keys') ?? '500000', 1), unique: flags.get('unique') === 'true' })
   if (name !== 'mixed') throw new UsageError(`--workload is ${JSON.stringify(name)}; expected mixed or trade`)
   return new MixedWorkload({ seed, businessDate: settings['business.date'] ?? dateOfNow(settings['business.timeZone']) })
 }

@@ -52,6 +52,12 @@ export class Role<Status> {
     return this.#exit === 'exit code 0'
   }
 
+  /** SIGKILL: for tests and benchmarks of what comes after. */
+  kill(): void {
+    this.#stopping = true
+    this.#child.kill('SIGKILL')
+  }
+
   /** Resolves when the process has ended. */
   get ended(): Promise<void> {
     return this.#ended
