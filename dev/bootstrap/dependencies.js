@@ -68,9 +68,18 @@ async function npmCi() {
   const { status, output } = await runCommand('npm', args, { cwd: root })
   if (status === 0) return
   throw new SetupError(
-    `npm could not install the packages (exit code ${status}).\n${lastLines(output)}\nIt was: npm ${args.join(' ')}\n` +
+    `npm could not install the packages (exit code ${status}).\n${npmErrors(output)}\nIt was: npm ${args.join(' ')}\n` +
       'Is the registry, or the mirror in your npm configuration, reachable from here?',
   )
+}
+
+/**
+ * What npm says first is what is wrong; after it come warnings about engines, and the command's manual.
+ * @param {string} output
+ */
+function npmErrors(output) {
+  const errors = output.split('\n').filter((line) => line.startsWith('npm error'))
+  return errors.length === 0 ? lastLines(output) : errors.slice(0, 12).join('\n')
 }
 
 function nodeVersion() {
