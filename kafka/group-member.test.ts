@@ -184,6 +184,22 @@ test('a membership that is lost while JoinGroup waits voids that JoinGroup, whos
   expect(lastJoin()).toMatchObject({ memberId: 'm1', subscription: 'nothing' })
 })
 
+test('a heartbeat that hangs on a dead connection holds up none of the next membership', async () => {
+  const { clock, broker, member, told, settleIn } = setUp()
+  delete broker.script.heartbeat
+  member.start()
+  await clock.settle()
+  await settleIn(1)
+  await clock.advance(SESSION_MS)
+  expect(told[1]).toMatch(/^lost no heartbeat/)
+  await settleIn(2)
+  await clock.advance(500)
+  expect(broker.count('heartbeat')).toBe(2)
+  broker.next('heartbeat').lose()
+  await clock.settle()
+  expect(member.generation?.generationId).toBe(2)
+})
+
 test('fenced once: the member takes its place back; fenced again within a session timeout: it names the twin and stops', async () => {
   const { clock, broker, member, told, settleIn, lastJoin } = setUp()
   member.start()
