@@ -133,9 +133,7 @@ export class Connector {
       member: this.#membership.member,
       partitions: this.#partitions,
       failpoint: options.failpoint,
-      failed: (error) => {
-        this.#lastError = `telling the group its offsets: ${asError(error).message}`
-      },
+      failed: (error) => void (this.#lastError = `telling the group its offsets: ${asError(error).message}`),
     })
     this.#writer = new BatchWriter({ database, breaker: this.#breaker, deadLetters: this.#deadLetters, failpoint: options.failpoint ?? noFailpoint, listener, signal })
   }
@@ -144,8 +142,9 @@ export class Connector {
   async start(): Promise<void> {
     const { database } = this.#options
     const { signal } = this.#stop
-    for (let opened = false; !opened && !signal.aborted; ) {
+    for (let opened = false; !opened; ) {
       await this.#breaker.admit(signal)
+      if (signal.aborted) return
       try {
         await database.open()
         this.#breaker.succeeded()
@@ -159,7 +158,8 @@ export class Connector {
         this.#retried(error)
       }
     }
-    if (signal.aborted) return
+    // closed while the database was opened
+    if (this.#state !== 'starting') return
     this.#state = 'running'
     this.#databaseAnswered()
     this.#event('SINK_STARTED', 'info', `sink ${database.manifest.name} of group ${this.#options.groupId} started`, { topics: [...this.#options.topics] })
@@ -170,7 +170,7 @@ export class Connector {
   }
 
   snapshot(): ConnectorSnapshot {
-    const partitions = [...this.#partitions.values()].map(({ topic, partition, state, writtenOffset, lag, pendingRecords }) => ({ topic, partition, state, writtenOffset, lag, pendingRecords }))
+    const partitions = [...this.#partitions.values()].map((partition) => partition.snapshot())
     const running = this.#breaker.state !== 'closed' ? 'paused' : partitions.length === 0 ? 'waiting' : 'running'
     return {
       name: this.#options.database.manifest.name,
@@ -240,6 +240,7 @@ export class Connector {
     this.#fetcher.assign(partition, { offset: claim.nextOffset, leaderEpoch: undefined })
   }
 
+  /** From Kafka into the queues of the partitions, as long as there is room. */
   async #pump(): Promise<void> {
     while (this.#state === 'running') {
       await (this.#hasRoom() ? this.#fetcher.ready() : this.#room.promise)

@@ -41,6 +41,8 @@ export class PartitionClaimer {
     } finally {
       this.#run = undefined
     }
+    // what came between its last look and its end found it still running
+    if (this.#options.waiting().length > 0 && !this.#options.signal.aborted) await this.claim()
   }
 
   async #claimAll(): Promise<void> {

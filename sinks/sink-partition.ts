@@ -1,6 +1,7 @@
 import type { TopicPartition } from '../ports/broker.ts'
 import type { FetchedChunk } from '../ports/kafka-client.ts'
 import { CommittedCursor } from '../records/committed-cursor.ts'
+import type { PartitionSnapshot } from './connector-snapshot.ts'
 import type { Claim, PartitionWrite } from './sink-database.ts'
 import { SinkRecord } from './sink-record.ts'
 
@@ -101,6 +102,11 @@ export class SinkPartition implements TopicPartition {
     }
     this.busy = true
     return write
+  }
+
+  snapshot(): PartitionSnapshot {
+    const { topic, partition, state, writtenOffset, lag, pendingRecords } = this
+    return { topic, partition, state, writtenOffset, lag, pendingRecords }
   }
 
   remove(): void {

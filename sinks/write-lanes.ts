@@ -80,13 +80,13 @@ export class WriteLanes {
     return rows
   }
 
-  /** The next partition in turn goes first. */
+  /** Begins behind the partition that the last batch ended with. */
   #takeBatch(): PartitionWrite[] {
     const partitions = [...this.#options.partitions.values()]
     const batch: PartitionWrite[] = []
     let rows = this.#limits.batchRows
     let bytes = this.#limits.batchBytes
-    const first = this.#turn++
+    const first = this.#turn
     for (let i = 0; i < partitions.length && rows > 0 && bytes > 0; i++) {
       const partition = partitions[(first + i) % partitions.length]
       if (partition === undefined || !this.#isDue(partition)) continue
@@ -96,6 +96,7 @@ export class WriteLanes {
       batch.push(write)
       rows -= write.records.length
       bytes -= before - partition.pendingBytes
+      this.#turn = first + i + 1
     }
     return batch
   }

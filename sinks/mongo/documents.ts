@@ -1,3 +1,4 @@
+import { epochMsAt } from '../calendar.ts'
 import type { SinkRecord } from '../sink-record.ts'
 import { parseExactly } from './exact-json.ts'
 
@@ -55,7 +56,7 @@ export const EXPIRY_EVENTS: DocumentMapping = {
   },
 }
 
-/** BSON's type for times is the language's Date. */
+/** BSON's type for times is the language's Date: here, and nowhere else in the sinks, one is made, from a number. */
 export function dateOf(epochMs: number): Date {
   return new Date(epochMs)
 }
@@ -90,7 +91,8 @@ function take(members: Map<string, unknown>, field: string): unknown {
 
 function instant(members: Map<string, unknown>, field: string): Date {
   const found = members.get(field)
-  const date = typeof found === 'string' ? new Date(found) : undefined
-  if (date === undefined || Number.isNaN(date.getTime())) throw new DocumentFormatError(`field ${field}: found ${String(JSON.stringify(found)).slice(0, 80)}, expected a time as ISO 8601 text`)
-  return date
+  const text = Buffer.from(typeof found === 'string' ? found : '')
+  const epochMs = epochMsAt(text, 0, text.length)
+  if (epochMs === undefined) throw new DocumentFormatError(`field ${field}: found ${String(JSON.stringify(found)).slice(0, 80)}, expected a time as YYYY-MM-DDTHH:MM:SS.mmmZ`)
+  return dateOf(epochMs)
 }

@@ -1,6 +1,6 @@
 import { Connector, type ConnectorOptions } from '../connector.ts'
 import type { SinkEvent } from '../connector-snapshot.ts'
-import type { RunningSink } from '../running-sink.ts'
+import { type RunningSink, runConnector } from '../running-sink.ts'
 import { AUDIT, EXPIRY_EVENTS, TRADE_HISTORY } from './documents.ts'
 import { MongoDatabase, type MongoDatabaseOptions } from './mongo-database.ts'
 
@@ -12,8 +12,8 @@ export interface MongoSinkOptions extends Omit<ConnectorOptions, 'database' | 'g
   readonly expiredTopic?: string
 }
 
-/** Keeps the collections `audit`, `trade_history` and `trade_events`; its own operational events go to the last one. Resolves once the indexes are there; rejects with `SinkFatalError`. */
-export async function startMongoSink(options: MongoSinkOptions): Promise<RunningSink> {
+/** Keeps the collections `audit`, `trade_history` and `trade_events`; its own operational events go to the last one. */
+export function startMongoSink(options: MongoSinkOptions): RunningSink {
   const groupId = options.groupId ?? 'tradewind-mongo'
   const mappings = new Map([
     [options.auditTopic ?? 'trade.audit', AUDIT],
@@ -27,7 +27,5 @@ export async function startMongoSink(options: MongoSinkOptions): Promise<Running
     // Best effort: some events say that the database is away.
     database.recordEvent({ eventType, severity, data: { message, group: groupId, ...data }, timestampMs }).catch(() => undefined)
   }
-  const connector = new Connector({ ...options, database, groupId, topics: [...mappings.keys()], onEvent })
-  await connector.start()
-  return connector
+  return runConnector(new Connector({ ...options, database, groupId, topics: [...mappings.keys()], onEvent }))
 }

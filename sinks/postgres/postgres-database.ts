@@ -15,7 +15,7 @@ export interface PostgresDatabaseOptions {
   readonly url: string
   /** Names the progress rows; the consumer group's id. */
   readonly groupId: string
-  /** Statements at a time. Default 2: while the server works on one batch, the next one is built. */
+  /** Statements at a time. Default 3: a claim beside two writes. */
   readonly connections?: number
   /**
    * Time limit that the server sets on a statement. Default 30,000. `undefined` sends none: PgBouncer refuses it among the start-up parameters unless
@@ -40,7 +40,7 @@ export class PostgresDatabase implements SinkDatabase {
     const statementTimeoutMs = 'statementTimeoutMs' in options ? options.statementTimeoutMs : 30_000
     this.#pool = new pg.Pool({
       connectionString: options.url,
-      max: options.connections ?? 2,
+      max: options.connections ?? 3,
       connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
       keepAlive: true,
       application_name: `tradewind ${options.groupId}`,

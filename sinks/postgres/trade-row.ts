@@ -1,5 +1,5 @@
 import type { SinkRecord } from '../sink-record.ts'
-import { epochDayAt, epochMsAt } from './calendar.ts'
+import { epochDayAt, epochMsAt } from '../calendar.ts'
 import { JsonMembers } from './json-members.ts'
 
 /** The value of a record is not a trade as `trade.processed` holds it. The message names the field, what was found and what was expected. */

@@ -69,9 +69,9 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
     return sink
   }
 
-  async function startPostgres(failpoint?: (name: string) => void): Promise<RunningSink> {
+  function startPostgres(failpoint?: (name: string) => void): RunningSink {
     const common = { client: client(), clock: systemClock, random: systemRandom, groupId: `pg-${suffix}`, topic, deadLetterTopic, sessionTimeoutMs: 6_000 }
-    return kept(await startPostgresSink({ ...common, url: scratch.url, breaker: { longestDelayMs: 500 }, ...(failpoint === undefined ? {} : { failpoint }) }))
+    return kept(startPostgresSink({ ...common, url: scratch.url, breaker: { longestDelayMs: 500 }, ...(failpoint === undefined ? {} : { failpoint }) }))
   }
 
   async function produce(trades: readonly Trade[], outcome: 'commit' | 'abort' = 'commit'): Promise<void> {
@@ -91,7 +91,7 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
   const rows = async (text: string) => (await scratch.client.query(text)).rows
 
   test('committed trades become rows, aborted ones do not, and the group shows no lag', async () => {
-    const sink = await startPostgres()
+    const sink = startPostgres()
     await produce(tradesOf(100, 1))
     await produce(tradesOf(100, 9), 'abort')
     await produce([{ partition: 0, key: 'T0', value: undefined }])
@@ -109,9 +109,9 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
   })
 
   test('a second sink takes over half of the partitions, and all of them when the first one leaves', async () => {
-    const first = await startPostgres()
+    const first = startPostgres()
     await vi.waitFor(() => expect(first.snapshot().partitions).toHaveLength(PARTITIONS), patience)
-    const second = await startPostgres()
+    const second = startPostgres()
     await vi.waitFor(() => expect([first, second].map((sink) => sink.snapshot().partitions.filter(({ state }) => state === 'active').length)).toEqual([2, 2]), patience)
     await produce(tradesOf(40, 1))
     await vi.waitFor(async () => expect(await rows('SELECT count(*)::int4 AS n FROM trades')).toEqual([{ n: 40 }]), patience)
@@ -124,7 +124,7 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
 
   test('a sink that died after a write goes on behind it, without reading anything again', async () => {
     const dies = Promise.withResolvers<void>()
-    const first = await startPostgres((name) => {
+    const first = startPostgres((name) => {
       if (name !== 'sink-after-write') return
       dies.resolve()
       throw new Error('killed here')
@@ -133,13 +133,13 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
     await dies.promise
     expect((await first.ended)?.message).toBe('killed here')
     const before = await rows('SELECT count(*)::int4 AS n FROM trades')
-    const second = await startPostgres()
+    const second = startPostgres()
     await vi.waitFor(async () => expect(await rows('SELECT count(*)::int4 AS n FROM trades')).toEqual([{ n: 40 }]), patience)
     expect(second.snapshot()).toMatchObject({ recordsRead: 40 - before[0].n, rowsStale: 0 })
   })
 
   test('what the database refuses goes to the dead letters with its headers, and the rest goes on', async () => {
-    const sink = await startPostgres()
+    const sink = startPostgres()
     const poison: Trade[] = [
       { partition: 1, key: 'P1', value: tradeValue('P1', 1, { book_id: 'B'.repeat(60) }) },
       { partition: 2, key: 'P2', value: 'no JSON' },
@@ -159,7 +159,7 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
   })
 
   test('while the database is away nothing is lost, the lag shows, and it goes on by itself', async () => {
-    const sink = await startPostgres()
+    const sink = startPostgres()
     await produce(tradesOf(20, 1))
     await vi.waitFor(async () => expect(await rows('SELECT count(*)::int4 AS n FROM trades')).toEqual([{ n: 20 }]), patience)
     const name = new URL(scratch.url).pathname.slice(1)
@@ -177,7 +177,7 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
   })
 
   test('a topic that is made anew counts as later', async () => {
-    const sink = await startPostgres()
+    const sink = startPostgres()
     await produce(tradesOf(20, 5))
     await vi.waitFor(async () => expect(await rows('SELECT count(*)::int4 AS n FROM trades')).toEqual([{ n: 20 }]), patience)
     await wire.deleteTopics([topic])
@@ -201,9 +201,9 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
     await produce([...tradesOf(40, 1), { partition: 0, key: 'T0', value: undefined }])
     const options = { clock: systemClock, random: systemRandom, ...names, url: url.href }
     const count = () => mongo.db().collection('trade_history').countDocuments()
-    kept(await startMongoSink({ ...options, client: client(), groupId: `a-${suffix}` }))
+    kept(startMongoSink({ ...options, client: client(), groupId: `a-${suffix}` }))
     await vi.waitFor(async () => expect(await count()).toBe(41), patience)
-    const again = kept(await startMongoSink({ ...options, client: client(), groupId: `b-${suffix}` }))
+    const again = kept(startMongoSink({ ...options, client: client(), groupId: `b-${suffix}` }))
     await vi.waitFor(() => expect(again.snapshot()).toMatchObject({ rowsStale: 41, rowsWritten: 0 }), patience)
     expect(await count()).toBe(41)
     expect(await mongo.db().collection('trade_events').countDocuments({ event_type: 'SINK_STARTED' })).toBeGreaterThan(0)
