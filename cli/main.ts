@@ -60,5 +60,10 @@ Exit codes: 0 fine, 1 failed (the message says why), 2 wrong command line or set
 `
 }
 
+// A reader that has had enough (`tradewind config | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(EXIT.ok)
+})
 // Set, not called: what is written to a pipe is flushed before the process ends.
 process.exitCode = await main(process.argv.slice(2))

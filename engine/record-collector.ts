@@ -65,9 +65,10 @@ export class RecordCollector {
     return sealed
   }
 
-  /** Gives back the builders of a transaction that has ended. */
+  /** Gives back the builders, and their buffers, of a transaction that was committed and applied: nobody reads its bytes any more. */
   recycle(transaction: Transaction): void {
     for (const { builder } of transaction.batches) {
+      builder.recycle(builder.seal())
       builder.reset()
       if (this.#pool.length < POOL_LIMIT) this.#pool.push(builder)
     }
@@ -76,7 +77,7 @@ export class RecordCollector {
 
   /** Forgets the open transaction. */
   discard(): void {
-    this.recycle(this.seal())
+    for (const { builder } of this.seal().batches) builder.reset()
   }
 }
 
