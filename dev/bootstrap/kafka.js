@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { cached, isCached, root } from './cache.js'
+import { cached, cacheFolder, isCached, root } from './cache.js'
 import { ensureJava, javaHomeFor } from './java.js'
 import { SetupError, withProgress } from './progress.js'
 import { lastLines, runCommand } from './run-command.js'
@@ -47,12 +48,26 @@ export async function ensureKafka(progress) {
 async function copyJars(target, java) {
   const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
   const args = ['-B', '-q', '-ntp', '-f', join(kafkaFolder, 'pom.xml'), plugin, '-DincludeScope=runtime', `-DoutputDirectory=${target}`]
-  const result = await runCommand('mvn', args, { env: javaHomeFor(java) })
+  const result = await runCommand('mvn', args, { env: { ...javaHomeFor(java), ...mavenHome() } })
   if (result.status === 0) return
   throw new SetupError(
     `Maven could not fetch Apache Kafka (exit code ${result.status}).\n${lastLines(result.output)}\nIt was: mvn ${args.join(' ')}\n` +
       `Is Maven Central or your mirror of it (settings.xml) reachable from here?\n${ownServicesHint}`,
   )
+}
+
+/**
+ * Maven keeps its files in the home that the user database names, whatever HOME says. Users such as `nobody` have none there,
+ * and the arbitrary user of a container is not in the database at all.
+ * @returns {NodeJS.ProcessEnv}
+ */
+function mavenHome() {
+  try {
+    accessSync(userInfo().homedir, constants.W_OK)
+    return {}
+  } catch {
+    return { MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Duser.home=${cacheFolder()}`.trim() }
+  }
 }
 
 /**
