@@ -33,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const latencies = new Latencies()
   try {
     await createTradeTopics(kafka.client, values)
-    const sink = await start(kind, { client: kafka.client, url, settings: values, onApplied: (records) => latencies.record(records) })
+    const sink = start(kind, { client: kafka.client, url, settings: values, onApplied: (records) => latencies.record(records) })
     const status = setInterval(() => tellParent(statusOf(sink, latencies)), STATUS_INTERVAL_MS)
     const failure = await Promise.race([stop.promise, sink.ended])
     if (failure === undefined) await sink.close()
@@ -54,7 +54,7 @@ interface SinkStart {
   readonly onApplied: (records: readonly SinkRecord[]) => void
 }
 
-function start(kind: 'postgres' | 'mongo', { client, url, settings, onApplied }: SinkStart): Promise<RunningSink> {
+function start(kind: 'postgres' | 'mongo', { client, url, settings, onApplied }: SinkStart): RunningSink {
   const common = {
     client,
     url,
