@@ -1,4 +1,4 @@
-import { AuthenticationError, Connection as LibraryConnection, type ConnectionOptions as LibraryOptions, NetworkError, TimeoutError } from '@platformatic/kafka'
+import { AuthenticationError, Connection as LibraryConnection, type ConnectionOptions as LibraryOptions, ResponseError } from '@platformatic/kafka'
 import { ConnectionLostError } from '../ports/broker.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import { kafkaError } from './error-codes.ts'
@@ -101,7 +101,11 @@ export class Connection {
       const frame = this.#frame(api, version, correlationId, request)
       this.#correlationId = correlationId === LAST_CORRELATION_ID ? FIRST_CORRELATION_ID : correlationId + 1
       const timer = this.#clock.after(timeoutMs, () => this.#end(`no answer to ${api.name} within ${timeoutMs} ms`))
-      const answer = (reader: ResponseReader) => resolve(api.read(reader, version, request))
+      const answer = (reader: ResponseReader) => {
+        const response = api.read(reader, version, request)
+        if (reader.remaining > 0) throw new ResponseFormatError(`${reader.remaining} bytes are left over`)
+        resolve(response)
+      }
       this.#underWay.set(correlationId, { api, timer, answer, reject })
       if (this.#library.status === 'reauthenticating') this.#held.push(frame)
       else this.#write(frame)
@@ -116,7 +120,8 @@ export class Connection {
 
   async #negotiate(): Promise<void> {
     const { errorCode, versions } = await this.request(apiVersionsApi, SOFTWARE, this.#requestTimeoutMs)
-    if (errorCode !== 0) throw kafkaError(errorCode, `${this.#address} refuses ApiVersions ${apiVersionsApi.maxVersion}: Kafka ${apiVersionsApi.since} or later is needed`)
+    if (errorCode !== 0)
+      throw kafkaError(errorCode, `${this.#address} refuses ApiVersions ${apiVersionsApi.maxVersion}: Kafka ${apiVersionsApi.since} or later is needed`)
     this.#versions = versions
   }
 
@@ -137,7 +142,9 @@ export class Connection {
       }
     })
     if (libraryListener) socket.removeListener('data', libraryListener)
-    socket.on('close', () => this.#end(this.#answered > 1 ? 'the broker closed it' : 'the broker closed it before it answered the first request (does it want TLS or SASL?)'))
+    socket.on('close', () =>
+      this.#end(this.#answered > 1 ? 'the broker closed it' : 'the broker closed it before it answered the first request (does it want TLS or SASL?)'),
+    )
     this.#library.on('error', (error) => this.#end(reasons(error).join(': '), error))
     this.#library.on('connect', () => this.#release())
     socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS)
@@ -178,7 +185,6 @@ export class Connection {
       reader.skip(CORRELATION_ID_BYTES)
       if (api.key !== apiVersionsApi.key) reader.tags()
       answer(reader)
-      if (reader.remaining > 0) throw new ResponseFormatError(`${reader.remaining} bytes are left over`)
     } catch (error) {
       return this.#end(`the answer to ${api.name} cannot be read: ${error instanceof Error ? error.message : error}`, error)
     }
@@ -226,10 +232,16 @@ function withLength(frame: Buffer): Buffer<ArrayBuffer> {
 /** Credentials that are refused will be refused again; whatever else went wrong may have passed at the next attempt. */
 function openFailure(address: string, error: unknown): Error {
   const cause = error instanceof Error ? error : new Error(String(error))
-  const passing = cause.cause instanceof NetworkError || cause.cause instanceof TimeoutError
   const why = reasons(cause).join(': ')
-  if (cause instanceof AuthenticationError && !passing) return kafkaError(SASL_AUTHENTICATION_FAILED, `cannot log in to ${address} (${why})`)
+  if (isRefusal(cause)) return kafkaError(SASL_AUTHENTICATION_FAILED, `cannot log in to ${address} (${why})`)
   return new ConnectionLostError(`cannot connect to ${address}: ${why}`, { cause })
+}
+
+/** The library also says so when the connection ends, or the credentials cannot be had, before the broker has judged them. */
+function isRefusal(error: Error): boolean {
+  if (!(error instanceof AuthenticationError)) return error.cause instanceof Error && isRefusal(error.cause)
+  const { cause } = error
+  return cause === undefined || cause instanceof ResponseError || (cause instanceof AuthenticationError && isRefusal(cause))
 }
 
 const SASL_AUTHENTICATION_FAILED = 58

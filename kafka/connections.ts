@@ -48,7 +48,14 @@ export class Connections {
   /** Resolves when every socket is closed. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#lines.values()].map(({ opening }) => opening.then((connection) => connection.close(), () => {})))
+    await Promise.all(
+      [...this.#lines.values()].map(({ opening }) =>
+        opening.then(
+          (connection) => connection.close(),
+          () => {},
+        ),
+      ),
+    )
   }
 
   #begin(key: string, place: Place): Line {

@@ -1,4 +1,21 @@
-import type { Broker, ClusterFeatures, FetchRequest, FetchResponse, GroupGeneration, JoinGroupRequest, JoinGroupResponse, ListOffsetsRequest, Metadata, NewTopic, OffsetToCommit, ProduceRequest, ProduceResponse, SyncGroupRequest, TopicPartition, TxnOffsetCommitRequest } from '../ports/broker.ts'
+import type {
+  Broker,
+  ClusterFeatures,
+  FetchRequest,
+  FetchResponse,
+  GroupGeneration,
+  JoinGroupRequest,
+  JoinGroupResponse,
+  ListOffsetsRequest,
+  Metadata,
+  NewTopic,
+  OffsetToCommit,
+  ProduceRequest,
+  ProduceResponse,
+  SyncGroupRequest,
+  TopicPartition,
+  TxnOffsetCommitRequest,
+} from '../ports/broker.ts'
 import { ConnectionLostError, UnsupportedVersionError } from '../ports/broker.ts'
 import type { Clock } from '../ports/clock.ts'
 import { Connection, type ConnectionOptions, SOFTWARE } from './connection.ts'
@@ -155,7 +172,13 @@ export class WireBroker implements Broker {
     return this.#connections.close()
   }
 
-  async #ask<Request, Response>(place: Place, lane: string, api: Api<Request, Response>, request: Request, timeoutMs = this.#requestTimeoutMs): Promise<Response> {
+  async #ask<Request, Response>(
+    place: Place,
+    lane: string,
+    api: Api<Request, Response>,
+    request: Request,
+    timeoutMs = this.#requestTimeoutMs,
+  ): Promise<Response> {
     const connection = await this.#connections.of(place, lane)
     return await connection.request(api, request, timeoutMs)
   }
@@ -184,7 +207,9 @@ export class WireBroker implements Broker {
         failures.push(error.message)
       }
     }
-    throw new ConnectionLostError(`${api.name}: no broker answers (${failures.join('; ')}). Check that they run and that the addresses ${this.#bootstrap.join(', ')} are theirs.`)
+    throw new ConnectionLostError(
+      `${api.name}: no broker answers (${failures.join('; ')}). Check that they run and that the addresses ${this.#bootstrap.join(', ')} are theirs.`,
+    )
   }
 
   #anyPlaces(): Set<Place> {
@@ -218,13 +243,16 @@ const ANSWER_GRACE_MS = 5_000
 
 function requireV2(transactionsV2: boolean): void {
   if (transactionsV2) return
-  throw new UnsupportedVersionError('transactions need transactions V2 (KIP-890): Kafka 4.0 or later, with the feature transaction.version finalised at 2 (kafka-features.sh upgrade --feature transaction.version=2)')
+  throw new UnsupportedVersionError(
+    'transactions need transactions V2 (KIP-890): Kafka 4.0 or later, with the feature transaction.version finalised at 2 (kafka-features.sh upgrade --feature transaction.version=2)',
+  )
 }
 
 function parseAddress(text: string): Address {
   const colon = text.lastIndexOf(':')
   const port = Number(text.slice(colon + 1))
   const host = text.slice(0, Math.max(colon, 0)).replace(/^\[(.*)\]$/, '$1')
-  if (host === '' || !Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`«${text}» is not the address of a broker: «host:port» was expected, such as localhost:9092`)
+  if (host === '' || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new RangeError(`«${text}» is not the address of a broker: «host:port» was expected, such as localhost:9092`)
   return { host, port }
 }

@@ -28,7 +28,9 @@ export function chooseVersion<Request, Response>(api: Api<Request, Response>, of
   const version = Math.min(api.maxVersion, offered?.max ?? -1)
   if (offered && version >= Math.max(api.minVersion, offered.min)) return version
   const found = offered ? `offers versions ${offered.min} to ${offered.max}` : 'does not offer it'
-  throw new UnsupportedVersionError(`${api.name}: ${broker} ${found}, versions ${api.minVersion} to ${api.maxVersion} are spoken here. Kafka ${api.since} or later is needed.`)
+  throw new UnsupportedVersionError(
+    `${api.name}: ${broker} ${found}, versions ${api.minVersion} to ${api.maxVersion} are spoken here. Kafka ${api.since} or later is needed.`,
+  )
 }
 
 /** Requests list partitions by topic; each topic once, in the order of first mention. */

@@ -87,7 +87,19 @@ function readPartition(reader: ResponseReader, topic: string): FetchedPartition 
   reader.tags((tag) => {
     if (tag === DIVERGING_EPOCH_TAG) divergingEpoch = { epoch: reader.int32(), endOffset: reader.int64() }
   })
-  return { topic, partition, errorCode, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, divergingEpoch, buffer: reader.buffer, start, end: start + bytes }
+  return {
+    topic,
+    partition,
+    errorCode,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    abortedTransactions,
+    divergingEpoch,
+    buffer: reader.buffer,
+    start,
+    end: start + bytes,
+  }
 }
 
 const DIVERGING_EPOCH_TAG = 0

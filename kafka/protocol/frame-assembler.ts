@@ -62,6 +62,9 @@ function checkedLength(field: Buffer): number {
   const bytes = field.readInt32BE(0)
   if (bytes >= CORRELATION_ID_BYTES && bytes <= MAX_FRAME_BYTES) return bytes
   const [type = 0, major, minor = 0] = field
-  if (type >= 0x14 && type <= 0x17 && major === 3 && minor <= 4) throw new FrameError('the broker answers in TLS: configure TLS for this address, or use its plaintext port')
-  throw new FrameError(`a response of ${bytes} bytes was announced, ${CORRELATION_ID_BYTES} to ${MAX_FRAME_BYTES} were expected: is this the port of a Kafka broker?`)
+  if (type >= 0x14 && type <= 0x17 && major === 3 && minor <= 4)
+    throw new FrameError('the broker answers in TLS: configure TLS for this address, or use its plaintext port')
+  throw new FrameError(
+    `a response of ${bytes} bytes was announced, ${CORRELATION_ID_BYTES} to ${MAX_FRAME_BYTES} were expected: is this the port of a Kafka broker?`,
+  )
 }

@@ -25,7 +25,8 @@ export class RequestWriter {
   }
 
   int64(value: number): void {
-    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a whole number below 2^53: it cannot be sent as an offset, timestamp or producer id`)
+    if (!Number.isSafeInteger(value))
+      throw new RangeError(`${value} is not a whole number below 2^53: it cannot be sent as an offset, timestamp or producer id`)
     this.#ensure(8)
     const high = this.#buffer.writeInt32BE(Math.floor(value / 2 ** 32), this.#position)
     this.#position = this.#buffer.writeUInt32BE(value >>> 0, high)

@@ -1,0 +1,49 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { FrameAssembler, FrameError } from './frame-assembler.ts'
+
+function framed(body: Uint8Array): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+function assemble(chunks: Buffer[]): Buffer[] {
+  const frames: Buffer[] = []
+  const assembler = new FrameAssembler((frame) => frames.push(frame))
+  for (const chunk of chunks) assembler.push(chunk)
+  return frames
+}
+
+test('frames come out as they went in, however the stream is cut', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ minLength: 4, maxLength: 60 })), fc.array(fc.integer({ min: 1, max: 40 })), (bodies, cuts) => {
+      const stream = Buffer.concat(bodies.map(framed))
+      const chunks: Buffer[] = []
+      let at = 0
+      for (const cut of cuts) chunks.push(stream.subarray(at, (at += cut)))
+      chunks.push(stream.subarray(at))
+      expect(assemble(chunks).map((frame) => [...frame])).toEqual(bodies.map((body) => [...body]))
+    }),
+  )
+})
+
+test('a frame within one chunk is a view, one of several chunks is a buffer of its own', () => {
+  const stream = Buffer.concat([framed(Buffer.from('within')), framed(Buffer.from('across'))])
+  const [within, across] = assemble([stream.subarray(0, 16), stream.subarray(16)])
+  expect(within?.buffer).toBe(stream.buffer)
+  expect(across?.buffer).not.toBe(stream.buffer)
+  expect(across?.buffer.byteLength).toBe(6)
+})
+
+test.each([
+  ['ffffffff', 'a response of -1 bytes'],
+  ['00000003', 'a response of 3 bytes'],
+  ['10000001', 'a response of 268435457 bytes'],
+  ['48545450', 'is this the port of a Kafka broker?'],
+  ['15030300', 'in TLS'],
+])('%s is no length', (hex, message) => {
+  const [first, second] = [Buffer.from(hex.slice(0, 6), 'hex'), Buffer.from(hex.slice(6), 'hex')]
+  expect(() => assemble([first, second])).toThrow(FrameError)
+  expect(() => assemble([first, second])).toThrow(message)
+})
