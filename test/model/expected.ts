@@ -1,4 +1,4 @@
-import { isArray, JsonNumber, type JsonObject, type JsonValue, sameJson, writeJson } from './json.ts'
+import { isArray, JsonNumber, type JsonValue, sameJson, writeJson } from './json.ts'
 
 /** What a JSON value is expected to be: exact, or a rule where the domain leaves it open. */
 export type Expected = JsonValue | Rule | ReadonlyMap<string, Expected>
@@ -47,13 +47,13 @@ export interface RuleContext {
 
 export class Rule {
   readonly description: string
-  /** The shortest value it admits, for the question what fits. */
-  readonly shortest: JsonValue
+  /** A value that it admits, the shortest or nearly so: for the question what fits, and to play a faultless product. */
+  readonly example: JsonValue
   readonly #holds: (found: JsonValue, context: RuleContext) => boolean
 
-  constructor(description: string, shortest: JsonValue, holds: (found: JsonValue, context: RuleContext) => boolean) {
+  constructor(description: string, example: JsonValue, holds: (found: JsonValue, context: RuleContext) => boolean) {
     this.description = description
-    this.shortest = shortest
+    this.example = example
     this.#holds = holds
   }
 
@@ -115,7 +115,8 @@ export function oneOf(values: readonly JsonValue[]): Expected {
 export function detailsWith(members: { readonly [name: string]: readonly string[] } = {}): Rule {
   const wanted = Object.entries(members)
   const description = `an object${wanted.map(([name, values]) => ` with ${name} ${values.join(' or ')}`).join(',')}`
-  return new Rule(description, EMPTY_OBJECT, (found) => {
+  const example = new Map(wanted.map(([name, [first = '']]): [string, JsonValue] => [name, first]))
+  return new Rule(description, example, (found) => {
     if (!(found instanceof Map)) return false
     const cut: JsonValue | undefined = found.get('found')
     if (typeof cut === 'string' && [...cut].length > LONGEST_TEXT) return false
@@ -125,8 +126,15 @@ export function detailsWith(members: { readonly [name: string]: readonly string[
 
 /** Lower and upper bound of the UTF-8 length of a value. `slackBytes`: how much longer than the shortest form it may be. */
 export function lengthBounds(value: Expected, slackBytes: number): { least: number; most: number } {
-  const least = Buffer.byteLength(writeJson(shortest(value)))
+  const least = Buffer.byteLength(writeJson(exampleOf(value)))
   return { least, most: least + slackBytes }
+}
+
+/** A value that is as it is expected to be. */
+export function exampleOf(value: Expected): JsonValue {
+  if (value instanceof Rule) return value.example
+  if (!isExpectedObject(value)) return value
+  return new Map([...value].map(([name, member]): [string, JsonValue] => [name, exampleOf(member)]))
 }
 
 export function jsonObject(members: { readonly [name: string]: Expected }): ExpectedObject {
@@ -147,12 +155,6 @@ export function describe(value: Expected): string {
   return isArray(value) ? `[${value.map(describe).join(',')}]` : writeJson(value)
 }
 
-function shortest(value: Expected): JsonValue {
-  if (value instanceof Rule) return value.shortest
-  if (!isExpectedObject(value)) return value
-  return new Map([...value].map(([name, member]): [string, JsonValue] => [name, shortest(member)]))
-}
-
 function plainText(value: JsonValue | undefined): string {
   if (value === undefined) return 'absent'
   return value instanceof JsonNumber ? String(value.integer ?? value.text) : typeof value === 'string' ? value : writeJson(value)
@@ -161,5 +163,3 @@ function plainText(value: JsonValue | undefined): string {
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\u0000')
 }
-
-const EMPTY_OBJECT: JsonObject = new Map()

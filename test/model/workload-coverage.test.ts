@@ -4,6 +4,8 @@ import { MixedWorkload } from '../../bench/workload/mixed-workload.ts'
 import { TradeWorkload } from '../../bench/workload/trade-workload.ts'
 import { type Workload, WorkloadRecord } from '../../bench/workload/workload.ts'
 import { workloadChecksum } from '../../bench/workload/workload-checksum.ts'
+import { compare, report } from './compare.ts'
+import { faultless } from './model-fixture.ts'
 import { plainPartitionOf } from './plain-murmur2.ts'
 import { type ModelOutputs, TradeModel } from './trade-model.ts'
 
@@ -68,6 +70,15 @@ test('an expiry run some days later has work, and leaves work', () => {
   const expired = model.expire(NOW_MS + 3 * 86_400_000)
   expect(expired.length).toBeGreaterThan(100)
   expect(expired.length).toBeLessThan(before)
+})
+
+test('a product that answers as the model says has no differences over the mixed workload', () => {
+  const fresh = (): ModelOutputs[] => {
+    const outputs: ModelOutputs[] = []
+    run(new MixedWorkload({ businessDate: '2026-12-11', keys: 300 }), new TradeModel({ businessDate: '2026-12-11', partitions: PARTITIONS, maxMessageBytes: 1_048_588 }), 3000, (_, output) => outputs.push(output))
+    return outputs
+  }
+  expect(report(compare(faultless(fresh()), fresh()))).toBe('')
 })
 
 test('the mixed workload is the same for the same seed, and another for another', () => {
