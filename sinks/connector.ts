@@ -7,12 +7,12 @@ import { CommittedCursor } from '../records/committed-cursor.ts'
 import { BatchWriter } from './batch-writer.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { ConnectorSnapshot, SinkEvent } from './connector-snapshot.ts'
-import { DeadLetters } from './dead-letters.ts'
+import { type DeadLetter, DeadLetters } from './dead-letters.ts'
 import { GroupOffsets } from './group-offsets.ts'
-import { findLogPosition } from './log-position.ts'
+import { findLogPosition, updateEnds } from './log-position.ts'
 import { PartitionClaimer } from './partition-claimer.ts'
 import { passesByItself } from './passing-error.ts'
-import { type Claim, type PartitionWrite, type SinkDatabase, SinkFatalError, SinkRetriableError } from './sink-database.ts'
+import { type Claim, type PartitionWrite, type SinkDatabase, SinkFatalError, SinkRetriableError, type WriteResult } from './sink-database.ts'
 import { SinkMembership } from './sink-membership.ts'
 import { SinkPartition } from './sink-partition.ts'
 import type { SinkRecord } from './sink-record.ts'
@@ -116,17 +116,9 @@ export class Connector {
       owns: (write: PartitionWrite) => this.#ownerOf(write) !== undefined,
       applied: (write: PartitionWrite) => this.#applied(write),
       fenced: (write: PartitionWrite) => this.#fenced(write),
-      wrote: (result: { rowsWritten: number; rowsStale: number }) => {
-        this.#counters.batches++
-        this.#counters.rowsWritten += result.rowsWritten
-        this.#counters.rowsStale += result.rowsStale
-        this.#databaseAnswered()
-      },
+      wrote: (result: WriteResult) => this.#wrote(result),
       retried: (error: Error) => this.#retried(error),
-      deadLettered: (letters: readonly { reason: string; record: { position: string } }[]) => {
-        this.#counters.deadLettered += letters.length
-        this.#event('DEAD_LETTERED', 'warning', `${letters.length} records were refused, the first one ${letters[0]?.record.position}: ${letters[0]?.reason}`, { count: letters.length })
-      },
+      deadLettered: (letters: readonly DeadLetter[]) => this.#deadLettered(letters),
     }
     this.#lanes = new WriteLanes({ ...options, partitions: this.#partitions, write: (batch) => this.#write(batch), failed: (error) => this.#fail(error) })
     this.#groupOffsets = new GroupOffsets({
@@ -140,7 +132,7 @@ export class Connector {
 
   /** Opens the database, as long as it takes, then joins the group. Rejects where no repetition helps. */
   async start(): Promise<void> {
-    const { database } = this.#options
+    const { database, groupId, topics } = this.#options
     const { signal } = this.#stop
     for (let opened = false; !opened; ) {
       await this.#breaker.admit(signal)
@@ -162,7 +154,7 @@ export class Connector {
     if (this.#state !== 'starting') return
     this.#state = 'running'
     this.#databaseAnswered()
-    this.#event('SINK_STARTED', 'info', `sink ${database.manifest.name} of group ${this.#options.groupId} started`, { topics: [...this.#options.topics] })
+    this.#event('SINK_STARTED', 'info', `sink ${database.manifest.name} of group ${groupId} started`, { topics: [...topics] })
     this.#membership.start()
     this.#run(() => this.#pump())
     this.#run(() => this.#every(GROUP_COMMIT_MS, () => this.#groupOffsets.commit()))
@@ -221,7 +213,7 @@ export class Connector {
     this.#signalRoom()
   }
 
-  /** Begins with a partition anew, from the claim on. */
+  /** Begins with a partition anew. */
   #reclaim(partition: SinkPartition): void {
     if (partition.state === 'removed') return
     this.#drop(partition)
@@ -327,10 +319,8 @@ export class Connector {
     try {
       const { offset, lost } = await findLogPosition(this.#options.client, partition)
       if (partition.state !== 'active') return
-      if (lost !== undefined) {
-        const message = `${keyOf(partition)}: offsets ${lost.from} to ${lost.to} were deleted by retention before this sink had read them`
-        this.#event('RECORDS_LOST', 'error', message, { topic, partition: partition.partition, ...lost })
-      }
+      const deleted = `${keyOf(partition)}: offsets ${lost?.from} to ${lost?.to} were deleted by retention before this sink had read them`
+      if (lost !== undefined) this.#event('RECORDS_LOST', 'error', deleted, { topic, partition: partition.partition, ...lost })
       this.#fetcher.assign(partition, { offset, leaderEpoch: undefined })
     } catch (error) {
       if (!passesByItself(error)) throw error
@@ -341,11 +331,9 @@ export class Connector {
 
   /** While nothing is fetched, lag grows unseen. */
   async #lookAtEnds(): Promise<void> {
-    const partitions = [...this.#partitions.values()].filter(({ state }) => state === 'active')
-    if (this.#hasRoom() || partitions.length === 0) return this.#lanes.start()
+    if (this.#hasRoom()) return this.#lanes.start()
     try {
-      const ends = await this.#options.client.listOffsets(partitions, 'stable')
-      for (const [index, partition] of partitions.entries()) partition.stableOffset = Math.max(partition.stableOffset, ends[index]?.offset ?? 0)
+      await updateEnds(this.#options.client, [...this.#partitions.values()])
     } catch (error) {
       if (!passesByItself(error)) throw error
       this.#lastError = error.message
@@ -358,6 +346,19 @@ export class Connector {
       await sleep(this.#options.clock, intervalMs, signal)
       if (!signal.aborted) await work()
     }
+  }
+
+  #wrote({ rowsWritten, rowsStale }: WriteResult): void {
+    this.#counters.batches++
+    this.#counters.rowsWritten += rowsWritten
+    this.#counters.rowsStale += rowsStale
+    this.#databaseAnswered()
+  }
+
+  #deadLettered(letters: readonly DeadLetter[]): void {
+    const count = letters.length
+    this.#counters.deadLettered += count
+    this.#event('DEAD_LETTERED', 'warning', `${count} records were refused, the first one ${letters[0]?.record.position}: ${letters[0]?.reason}`, { count })
   }
 
   #retried(error: Error): void {
@@ -397,6 +398,4 @@ function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
-}
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)))

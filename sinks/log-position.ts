@@ -26,3 +26,10 @@ export async function findLogPosition(client: KafkaClient, partition: SinkPartit
   const isGap = earliest.offset > fetchedOffset && fetchedOffset > 0
   return { offset: Math.max(earliest.offset, fetchedOffset), lost: isGap ? { from: fetchedOffset, to: earliest.offset - 1 } : undefined }
 }
+
+/** Asks how far committed records reach now. */
+export async function updateEnds(client: KafkaClient, partitions: readonly SinkPartition[]): Promise<void> {
+  const active = partitions.filter(({ state }) => state === 'active')
+  const ends = active.length === 0 ? [] : await client.listOffsets(active, 'stable')
+  for (const [index, partition] of active.entries()) partition.stableOffset = Math.max(partition.stableOffset, ends[index]?.offset ?? 0)
+}

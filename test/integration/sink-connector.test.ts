@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -137,6 +139,37 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
     await vi.waitFor(async () => expect(await rows('SELECT count(*)::int4 AS n FROM trades')).toEqual([{ n: 40 }]), patience)
     expect(second.snapshot()).toMatchObject({ recordsRead: 40 - before[0].n, rowsStale: 0 })
   })
+
+  test.each([
+    ['sink-before-write', 2, 1],
+    ['sink-after-write', 2, 1],
+    ['sink-before-dead-letter', 1, 1],
+    // the letter is there, the progress is not: it comes a second time, and its headers say that it is the same record
+    ['sink-dead-letter-before-progress', 1, 2],
+    ['sink-before-group-commit', 1, 1],
+  ])('killed at %s, its successor brings every row once (visit %d, dead letters %d)', async (place, visit, letters) => {
+    const poison = { partition: 1, key: 'P1', value: tradeValue('P1', 1, { book_id: 'B'.repeat(60) }) }
+    await produce([...tradesOf(300, 1), poison, ...tradesOf(300, 2)])
+    const options = { brokers: bootstrap?.[0], url: scratch.url, groupId: `pg-${suffix}`, topic, deadLetterTopic }
+    expect(await runSink({ ...options, place, visit }).exit).toBe('SIGKILL')
+    const successor = runSink(options)
+    await vi.waitFor(async () => expect(await rows('SELECT count(*)::int4 AS n, min(version) AS v FROM trades')).toEqual([{ n: 300, v: 2 }]), patience)
+    expect(await rows('SELECT count(*)::int4 AS n FROM trade_versions')).toEqual([{ n: 600 }])
+    const found = await readDeadLetters(letters)
+    expect(found.map(({ key, headers }) => [key, headers['__connect.errors.offset']])).toEqual(Array.from({ length: letters }, () => ['P1', found[0]?.headers['__connect.errors.offset']]))
+    successor.kill()
+    await successor.exit
+  })
+
+  function runSink(options: Record<string, unknown>): { exit: Promise<string | number | null>; kill: () => void } {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'sink-process.ts'), JSON.stringify(options)], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const exit = new Promise<string | number | null>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
+    closing.push(async () => {
+      child.kill('SIGKILL')
+      await exit
+    })
+    return { exit, kill: () => void child.kill('SIGKILL') }
+  }
 
   test('what the database refuses goes to the dead letters with its headers, and the rest goes on', async () => {
     const sink = startPostgres()
