@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { Topology } from '../engine/topology.ts'
 import { createTrades } from '../topology/trades.ts'
-import { TRADE_TOPIC_DEFINITIONS, type TopicDefinition } from '../topology/trade-topics.ts'
+import { type TopicDefinition, tradeTopicDefinitions, tradeTopics } from '../topology/trade-topics.ts'
 import { PersonsMistake } from './exit.ts'
 
 /** What a processor runs. */
@@ -27,11 +27,13 @@ export async function loadApplication(module: string | undefined, settings: Sett
 }
 
 function tradeStore(settings: Settings, latestBusinessDay: Int32Array | undefined): Application {
-  const { topology, expire } = createTrades({
+  const topics = tradeTopics(settings['topics.prefix'])
+  const rules = {
     ...(settings['business.date'] !== undefined && { businessDate: settings['business.date'] }),
     ...(latestBusinessDay !== undefined && { latestBusinessDay }),
     timeZone: settings['business.timeZone'],
     checkPartition: settings['input.checkPartition'],
-  })
-  return { topology, expire, topics: TRADE_TOPIC_DEFINITIONS }
+  }
+  const { topology, expire } = createTrades(rules, topics)
+  return { topology, expire, topics: tradeTopicDefinitions(topics) }
 }

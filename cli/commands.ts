@@ -83,7 +83,7 @@ Example:
   --count N                stop after that many records
   --seed N                 seed of the generator (default 42)
   --workload NAME          mixed (every kind of outcome) or trade (the benchmark's)
-  --topic NAME             default trade.ingested
+  --topic NAME             default topics.prefix + trade.ingested
 ${ROLE_FLAGS}
 
 Example:

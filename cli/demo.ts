@@ -9,6 +9,7 @@ import { Roles } from './demo/roles.ts'
 import { selfCheck } from './demo/self-check.ts'
 import { EXIT } from './exit.ts'
 import { connectKafka } from './kafka.ts'
+import { tradeTopics } from '../topology/trade-topics.ts'
 import { startRunningStack } from './running-stack.ts'
 import { stopRequested } from './stop-signal.ts'
 import { createTradeTopics } from './trade-topics.ts'
@@ -31,6 +32,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const seed = parseCount('seed', flags.get('seed') ?? String(Date.now() % 1_000_000))
   const dataDir = settings.values['data.dir']
   const fresh = flags.get('fresh') === 'true'
+  const topics = tradeTopics(settings.values['topics.prefix'])
   const stop = stopRequested()
   await mkdir(dataDir, { recursive: true })
   if (fresh) await rm(join(dataDir, 'state'), { recursive: true, force: true })
@@ -40,12 +42,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok
   try {
     await createTradeTopics(kafka.client, settings.values)
-    const monitor = await AuditMonitor.start(kafka.client)
+    const monitor = await AuditMonitor.start(kafka.client, topics.audit)
     roles.start({ rate, seed, forMs })
     const startedMs = Date.now()
     await watch({ roles, monitor, stop, untilMs: forMs === undefined ? undefined : () => roles.loadStartedMs === undefined ? undefined : roles.loadStartedMs + forMs })
     await roles.stopLoad()
-    const caughtUp = forMs !== undefined && !stop.requested ? await drained({ client: kafka.client, applicationId: settings.values['application.id'], timeoutMs: DRAIN_TIMEOUT_MS, roles }) : true
+    const caughtUp = forMs !== undefined && !stop.requested ? await drained({ client: kafka.client, topics, applicationId: settings.values['application.id'], timeoutMs: DRAIN_TIMEOUT_MS, roles }) : true
     await roles.stopAll()
     await monitor.close()
     if (forMs !== undefined && !stop.requested) {

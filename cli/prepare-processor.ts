@@ -86,7 +86,7 @@ const CHANGELOG_CONFIGS: readonly (readonly [string, string])[] = [
 
 function wanted(application: Application, name: string): WantedTopic {
   const definition = application.topics.find((topic) => topic.name === name)
-  return { name, partitions: undefined, configs: definition?.configs ?? new Map(), mustBe: definition === undefined ? [] : ['cleanup.policy'] }
+  return { name, partitions: undefined, configs: definition?.configs ?? new Map(), mustBe: definition?.mustBe ?? [] }
 }
 
 /** The partition of a key, and with it the place of its state, depends on the partition count: it may not change under an application. */

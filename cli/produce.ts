@@ -3,6 +3,7 @@ import { TradeWorkload } from '../bench/workload/trade-workload.ts'
 import type { Workload } from '../bench/workload/workload.ts'
 import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../ports/system-clock.ts'
+import { tradeTopics } from '../topology/trade-topics.ts'
 import { parseArguments, parseCount, parseDuration, UsageError } from './arguments.ts'
 import { connectionOf } from './connections.ts'
 import { leaveParent, tellParent } from './parent-process.ts'
@@ -37,7 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const stopping = new AbortController()
   void stopRequested().promise.then(() => stopping.abort())
   const kafka = connectKafka(settings.values, await connectionOf(settings, 'brokers'), 'tradewind-produce')
-  const generator = new LoadGenerator({ client: kafka.client, clock: systemClock, workload, topic: flags.get('topic') ?? 'trade.ingested', ratePerS, ...limits })
+  const generator = new LoadGenerator({ client: kafka.client, clock: systemClock, workload, topic: flags.get('topic') ?? tradeTopics(settings.values['topics.prefix']).ingested, ratePerS, ...limits })
   const timer = setInterval(() => tellStatus(generator), STATUS_INTERVAL_MS)
   try {
     const { acknowledged, acknowledgedByPartition, sent, unknown, refused, lastError } = await generator.run(stopping.signal)

@@ -7,6 +7,7 @@ import { startMongoSink } from '../sinks/mongo/mongo-sink.ts'
 import { startPostgresSink } from '../sinks/postgres/postgres-sink.ts'
 import type { RunningSink } from '../sinks/running-sink.ts'
 import type { SinkRecord } from '../sinks/sink-record.ts'
+import { tradeTopics } from '../topology/trade-topics.ts'
 import { parseArguments, UsageError } from './arguments.ts'
 import { connectionOf } from './connections.ts'
 import { leaveParent, tellParent } from './parent-process.ts'
@@ -55,6 +56,7 @@ interface SinkStart {
 }
 
 function start(kind: 'postgres' | 'mongo', { client, url, settings, onApplied }: SinkStart): RunningSink {
+  const topics = tradeTopics(settings['topics.prefix'])
   const common = {
     client,
     url,
@@ -62,13 +64,16 @@ function start(kind: 'postgres' | 'mongo', { client, url, settings, onApplied }:
     random: systemRandom,
     batchRows: settings['sink.batchRows'],
     groupId: `${settings['application.id']}-sink-${kind}`,
+    groupInstanceId: settings['sink.instanceId'],
+    deadLetterTopic: topics.deadLetter,
     failpoint: failpointFromEnvironment(),
     onApplied,
     onEvent: ({ severity, message }: { severity: string; message: string }) => {
       if (severity !== 'info') process.stderr.write(`${severity}: ${message}\n`)
     },
   }
-  return kind === 'postgres' ? startPostgresSink(common) : startMongoSink({ ...common, retentionDays: settings['mongo.retentionDays'] })
+  if (kind === 'postgres') return startPostgresSink({ ...common, topic: topics.processed })
+  return startMongoSink({ ...common, auditTopic: topics.audit, processedTopic: topics.processed, expiredTopic: topics.expired, retentionDays: settings['mongo.retentionDays'] })
 }
 
 /** From the timestamp of a record to the answer of the database. */

@@ -2,8 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { ApplicationTopology } from '../engine/application-topology.ts'
 import { StreamThread } from '../engine/stream-thread.ts'
 import { systemClock } from '../ports/system-clock.ts'
+import { nodeDisk } from '../stores/node-disk.ts'
 import { loadApplication } from './applications.ts'
-import { failpointFromEnvironment } from './failpoint.ts'
+import { diskWithFailpoint, failpointFromEnvironment } from './failpoint.ts'
 import { connectKafka } from './kafka.ts'
 import type { FromWorker, StreamWorkerData, ToWorker } from './stream-worker-messages.ts'
 import { taskStores } from './task-stores.ts'
@@ -20,6 +21,7 @@ if (port === null) throw new Error('stream-worker.ts runs in a worker thread; st
 
 const tell = (message: FromWorker) => port.postMessage(message)
 const { settings } = data
+const failpoint = failpointFromEnvironment()
 const application = await loadApplication(data.topologyModule, settings, data.latestBusinessDay)
 const kafka = connectKafka(settings, data.brokers, data.name)
 const thread = new StreamThread({
@@ -27,7 +29,7 @@ const thread = new StreamThread({
   topology: new ApplicationTopology(settings['application.id'], application.topology, new Map(data.partitionCounts)),
   client: kafka.client,
   clock: systemClock,
-  stores: taskStores(data.stateDirectory),
+  stores: taskStores(data.stateDirectory, { failpoint, disk: diskWithFailpoint(nodeDisk, failpoint), segmentBytes: settings['state.segmentBytes'] }),
   sessionTimeoutMs: settings['membership.sessionTimeoutMs'],
   rebalanceTimeoutMs: settings['membership.rebalanceTimeoutMs'],
   transactionTimeoutMs: settings['transaction.timeoutMs'],
@@ -35,7 +37,7 @@ const thread = new StreamThread({
   startAt: settings['input.startAt'],
   pace: { minIntervalMs: settings['commit.minIntervalMs'], targetRecords: settings['commit.targetRecords'], maxAgeMs: settings['commit.maxAgeMs'] },
   maxBufferedBytes: MAX_BUFFERED_BYTES,
-  failpoint: failpointFromEnvironment(),
+  failpoint,
   report: (event) => tell({ type: 'event', event }),
   onFirstCommit: () => tell({ type: 'first-commit', atMs: performance.timeOrigin + performance.now() }),
 })

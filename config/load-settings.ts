@@ -84,7 +84,7 @@ function unknownVariables(environment: Record<string, string | undefined>): stri
 }
 
 /** Variables of the development tools, which are no settings. */
-const INTERNAL = new Set(['TRADEWIND_CACHE', 'TRADEWIND_FAILPOINT'])
+const INTERNAL = new Set(['TRADEWIND_CACHE', 'TRADEWIND_FAILPOINT', 'TRADEWIND_TEST_RUN'])
 
 function crossFaults(settings: Settings): string[] {
   const faults: string[] = []

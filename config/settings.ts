@@ -33,6 +33,7 @@ export const SETTINGS = {
   'kafka.sasl.password': { schema: text, default: undefined, explanation: 'SASL password.', secret: true },
   'postgres.url': { schema: url(['postgres:', 'postgresql:']), default: undefined, explanation: 'PostgreSQL of the trade sink. Not set: the embedded stack in data.dir.', secret: 'url' },
   'mongo.url': { schema: url(['mongodb:', 'mongodb+srv:']), default: undefined, explanation: 'MongoDB of the audit sink. Not set: the embedded stack in data.dir.', secret: 'url' },
+  'topics.prefix': { schema: z.string().regex(/^[a-zA-Z0-9._-]*$/, 'expected letters, digits, . _ -'), default: '', explanation: 'Put before the name of every topic of the trade store: several of them can then share a cluster, each with its own application.id.' },
   'topics.partitions': { schema: count, default: 12, explanation: 'Partitions of topics that are created.' },
   'topics.replicationFactor': { schema: z.coerce.number().int().min(-1).max(32), default: -1, explanation: 'Replication of topics that are created; -1: the default of the brokers.' },
   'topics.create': { schema: toggle, default: true, explanation: 'Create topics that are missing. false: a missing topic stops the start.' },
@@ -50,7 +51,13 @@ export const SETTINGS = {
   'membership.rebalanceTimeoutMs': { schema: milliseconds, default: 60_000, explanation: 'How long a rebalance waits for members that commit and close tasks.' },
   'membership.onStop': { schema: z.enum(['leave', 'stay']), default: 'leave', explanation: 'On SIGTERM, leave: others take over at once. stay: the member keeps its place for its session time-out (rolling restarts).' },
   'state.adopt': { schema: toggle, default: false, explanation: 'Take over a state directory that was copied or moved here on purpose.' },
+  'state.segmentBytes': { schema: count.min(65_536), default: 67_108_864, explanation: 'Files of the state stores: a new one begins at this size, and an old one is compacted away as a whole.' },
   'sink.batchRows': { schema: count.max(100_000), default: 5_000, explanation: 'Most rows of one write of a sink.' },
+  'sink.instanceId': {
+    schema: text.regex(/^[a-zA-Z0-9._-]+$/, 'expected letters, digits, . _ -'),
+    default: undefined,
+    explanation: 'A name that this sink keeps over restarts, another one for each sink of a kind: after a crash it has its partitions back at once instead of after a session time-out.',
+  },
   'mongo.retentionDays': { schema: count, default: 90, explanation: 'After this MongoDB removes audit, history and event documents.' },
 } as const satisfies Record<string, SettingDefinition>
 

@@ -1,43 +1,58 @@
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Topics of the trade store, by what they hold. */
-export const TRADE_TOPICS = {
-  ingested: 'trade.ingested',
-  processed: 'trade.processed',
-  expired: 'trade.expired',
-  repaired: 'trade.repaired',
-  audit: 'trade.audit',
-  deadLetter: 'trade.dead-letter',
-} as const
+export interface TradeTopics {
+  readonly ingested: string
+  readonly processed: string
+  readonly expired: string
+  readonly repaired: string
+  readonly audit: string
+  readonly deadLetter: string
+}
+
+/** The names, each with `prefix` before it: trade stores that share a cluster need different ones. */
+export function tradeTopics(prefix: string): TradeTopics {
+  return {
+    ingested: `${prefix}trade.ingested`,
+    processed: `${prefix}trade.processed`,
+    expired: `${prefix}trade.expired`,
+    repaired: `${prefix}trade.repaired`,
+    audit: `${prefix}trade.audit`,
+    deadLetter: `${prefix}trade.dead-letter`,
+  }
+}
+
+/** The names without a prefix. */
+export const TRADE_TOPICS = tradeTopics('')
 
 export interface TopicDefinition {
   readonly name: string
   readonly configs: ReadonlyMap<string, string>
+  /** Settings without which results would be wrong: checked at start. The others are a choice. */
+  readonly mustBe: readonly string[]
 }
 
 /**
  * What each topic has to be. `trade.processed` keeps every version for 7 days, so that a sink may be away that long and miss none; the changelogs keep
  * tombstones as long, so that a store may be.
  */
-export const TRADE_TOPIC_DEFINITIONS: readonly TopicDefinition[] = [
-  { name: TRADE_TOPICS.ingested, configs: deleted(7) },
-  {
-    name: TRADE_TOPICS.processed,
-    configs: new Map([
-      ['cleanup.policy', 'compact'],
-      ['min.compaction.lag.ms', String(7 * DAY_MS)],
-      ['delete.retention.ms', String(7 * DAY_MS)],
-    ]),
-  },
-  { name: TRADE_TOPICS.expired, configs: deleted(30) },
-  { name: TRADE_TOPICS.repaired, configs: deleted(30) },
-  { name: TRADE_TOPICS.audit, configs: deleted(30) },
-  { name: TRADE_TOPICS.deadLetter, configs: deleted(30) },
-]
+export function tradeTopicDefinitions(topics: TradeTopics): readonly TopicDefinition[] {
+  return [deleted(topics.ingested, 7), compacted(topics.processed, 7), deleted(topics.expired, 30), deleted(topics.repaired, 30), deleted(topics.audit, 30), deleted(topics.deadLetter, 30)]
+}
 
-function deleted(days: number): Map<string, string> {
-  return new Map([
+function deleted(name: string, days: number): TopicDefinition {
+  const configs = new Map([
     ['cleanup.policy', 'delete'],
     ['retention.ms', String(days * DAY_MS)],
   ])
+  return { name, configs, mustBe: ['cleanup.policy'] }
+}
+
+function compacted(name: string, days: number): TopicDefinition {
+  const configs = new Map([
+    ['cleanup.policy', 'compact'],
+    ['min.compaction.lag.ms', String(days * DAY_MS)],
+    ['delete.retention.ms', String(days * DAY_MS)],
+  ])
+  return { name, configs, mustBe: [...configs.keys()] }
 }

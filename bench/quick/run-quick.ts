@@ -97,7 +97,7 @@ async function latency(stack: BenchStack): Promise<Figure[]> {
   await stack.freshTopics({ input: true })
   const processor = stack.processor('latency')
   await until(processor, ({ running }) => running.length === 12)
-  const monitor = await AuditMonitor.start(stack.client)
+  const monitor = await AuditMonitor.start(stack.client, TRADE_TOPICS.audit)
   const load = stack.load(['--rate', String(LATENCY_RATE), '--for', `${LATENCY_SECONDS}s`])
   await until(load, ({ sent }) => sent > LATENCY_RATE * 5)
   // The first seconds belong to compilers.

@@ -1,7 +1,6 @@
 import type { KafkaClient, Fetcher } from '../../ports/kafka-client.ts'
 import { LatencyHistogram } from '../../observability/latency-histogram.ts'
 import { CommittedCursor } from '../../records/committed-cursor.ts'
-import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { PersonsMistake } from '../exit.ts'
 
 /** Watches trade.audit as any consumer would, read committed: what became of the trades, and how long after they were due. */
@@ -23,9 +22,9 @@ export class AuditMonitor {
   }
 
   /** Watches from now on. */
-  static async start(client: KafkaClient): Promise<AuditMonitor> {
-    const [topic] = await client.topics([TRADE_TOPICS.audit])
-    const partitions = (topic?.partitions ?? []).map(({ partition }) => ({ topic: TRADE_TOPICS.audit, partition }))
+  static async start(client: KafkaClient, audit: string): Promise<AuditMonitor> {
+    const [topic] = await client.topics([audit])
+    const partitions = (topic?.partitions ?? []).map(({ partition }) => ({ topic: audit, partition }))
     const fetcher = client.fetcher({ readCommitted: true })
     for (const { topic: name, partition, offset } of await client.listOffsets(partitions, 'latest')) fetcher.assign({ topic: name, partition }, { offset, leaderEpoch: undefined })
     return new AuditMonitor(fetcher)

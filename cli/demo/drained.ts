@@ -1,20 +1,20 @@
 import type { KafkaClient } from '../../ports/kafka-client.ts'
-import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
+import type { TradeTopics } from '../../topology/trade-topics.ts'
 import type { Roles } from './roles.ts'
 
 const LOOK_EVERY_MS = 250
 
 /** Waits until the processor has committed all input and both sinks have written all of its output. Answers whether they did in time. */
-export async function drained(options: { client: KafkaClient; applicationId: string; timeoutMs: number; roles: Roles }): Promise<boolean> {
-  const { client, applicationId, roles } = options
+export async function drained(options: { client: KafkaClient; topics: TradeTopics; applicationId: string; timeoutMs: number; roles: Roles }): Promise<boolean> {
+  const { client, topics, applicationId, roles } = options
   const deadlineMs = performance.now() + options.timeoutMs
   const groups: readonly (readonly [string, readonly string[]])[] = [
-    [applicationId, [TRADE_TOPICS.ingested]],
-    [`${applicationId}-sink-postgres`, [TRADE_TOPICS.processed]],
-    [`${applicationId}-sink-mongo`, [TRADE_TOPICS.audit, TRADE_TOPICS.processed, TRADE_TOPICS.expired]],
+    [applicationId, [topics.ingested]],
+    [`${applicationId}-sink-postgres`, [topics.processed]],
+    [`${applicationId}-sink-mongo`, [topics.audit, topics.processed, topics.expired]],
   ]
-  for (const [group, topics] of groups) {
-    while ((await lagOf(client, group, topics)) > 0) {
+  for (const [group, read] of groups) {
+    while ((await lagOf(client, group, read)) > 0) {
       if (performance.now() > deadlineMs) return false
       roles.check()
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))

@@ -14,9 +14,10 @@ export class Role<Status> {
   #exit: string | undefined
   #stopping = false
 
-  constructor(name: string, argv: readonly string[], onLine: (line: string) => void) {
+  /** `environment`: of the new process. Default: that of this one. */
+  constructor(name: string, argv: readonly string[], onLine: (line: string) => void, environment: NodeJS.ProcessEnv = process.env) {
     this.name = name
-    this.#child = spawn(process.execPath, ['--no-warnings', MAIN, ...argv], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    this.#child = spawn(process.execPath, ['--no-warnings', MAIN, ...argv], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: environment })
     this.#child.on('message', (message: Status) => {
       this.status = message
     })
@@ -37,6 +38,11 @@ export class Role<Status> {
     return this.#child.pid
   }
 
+  /** How it ended: a signal, or `exit code n`; `undefined`: it runs. */
+  get exit(): string | undefined {
+    return this.#exit
+  }
+
   /** Throws if the process has ended by itself. */
   check(): void {
     if (this.#exit !== undefined && !this.#stopping) throw new PersonsMistake(`${this.name} has ended (${this.#exit}); its last words are above`)
@@ -52,10 +58,10 @@ export class Role<Status> {
     return this.#exit === 'exit code 0'
   }
 
-  /** SIGKILL: for tests and benchmarks of what comes after. */
-  kill(): void {
-    this.#stopping = true
-    this.#child.kill('SIGKILL')
+  /** SIGKILL, or another signal: for tests and benchmarks of what comes after. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    if (signal === 'SIGKILL') this.#stopping = true
+    this.#child.kill(signal)
   }
 
   /** Resolves when the process has ended. */

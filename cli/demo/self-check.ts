@@ -3,6 +3,7 @@ import type { Settings } from '../../config/settings.ts'
 import type { KafkaClient } from '../../ports/kafka-client.ts'
 import type { StateStore } from '../../stores/state-store.ts'
 import { TRADE_STORES } from '../../topology/trades.ts'
+import { tradeTopics } from '../../topology/trade-topics.ts'
 import { TRADE_PREFIX_BYTES } from '../../processors/trade-state.ts'
 import type { Check } from '../self-check/check.ts'
 import { checkAudit } from '../self-check/check-audit.ts'
@@ -26,14 +27,15 @@ export async function selfCheck({ client, settings, stack, caughtUp, endedWell }
     { name: 'everything sent was processed and written in time', held: caughtUp, detail: caughtUp ? 'drained' : 'not drained within a minute' },
     { name: 'every process ended in an orderly way', held: endedWell, detail: endedWell ? 'yes' : 'no, see above' },
   ]
-  checks.push(await checkAudit(client))
+  const topics = tradeTopics(settings['topics.prefix'])
+  checks.push(await checkAudit(client, topics))
   const stores = await openStores(settings)
   try {
-    checks.push(...(await checkTrades({ client, postgres: stack.postgres, stores })))
+    checks.push(...(await checkTrades({ client, topics, postgres: stack.postgres, stores })))
   } finally {
     for (const store of stores) await store.close()
   }
-  checks.push(await checkDocuments(client, stack.mongo))
+  checks.push(await checkDocuments(client, stack.mongo, topics.audit))
   return checks
 }
 

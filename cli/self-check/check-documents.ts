@@ -1,15 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { KafkaClient } from '../../ports/kafka-client.ts'
 import { readAudit } from '../../sinks/mongo/read-audit.ts'
-import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { type Check, Differences } from './check.ts'
 import { readTopic } from './read-topic.ts'
 
 /** MongoDB's `audit` = trade.audit, document by document. */
-export async function checkDocuments(client: KafkaClient, mongo: string): Promise<Check> {
-  const [topic] = await client.topics([TRADE_TOPICS.audit])
+export async function checkDocuments(client: KafkaClient, mongo: string, audit: string): Promise<Check> {
+  const [topic] = await client.topics([audit])
   const expected = new Map<string, Record<string, unknown>>()
-  await readTopic(client, TRADE_TOPICS.audit, (record, partition) => {
+  await readTopic(client, audit, (record, partition) => {
     // Audit entries are written by our own processor.
     const entry = JSON.parse(record.value.toString()) as Record<string, unknown>
     expected.set(`${topic?.topicId}#${partition}#${record.offset}`, entry)

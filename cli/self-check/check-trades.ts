@@ -4,7 +4,7 @@ import { readHeaders } from '../../records/headers.ts'
 import { canonicalJson } from '../../serdes/canonical-json.ts'
 import { readTrades, type TradeRowText } from '../../sinks/postgres/read-trades.ts'
 import type { StateStore } from '../../stores/state-store.ts'
-import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
+import type { TradeTopics } from '../../topology/trade-topics.ts'
 import { type Check, Differences } from './check.ts'
 import { readTopic } from './read-topic.ts'
 
@@ -20,10 +20,10 @@ interface Processed {
 const COLUMNS = ['trade_id', 'version', 'counterparty_id', 'book_id', 'maturity_date', 'created_date', 'expired', 'last_updated'] as const
 
 /** PostgreSQL's `trades` = the state store, read from its files = the last trade.processed of each key, in every field. */
-export async function checkTrades(options: { client: KafkaClient; postgres: string; stores: readonly StateStore[] }): Promise<Check[]> {
-  const processed = await lastProcessed(options.client)
+export async function checkTrades(options: { client: KafkaClient; topics: TradeTopics; postgres: string; stores: readonly StateStore[] }): Promise<Check[]> {
+  const processed = await lastProcessed(options.client, options.topics)
   const store = checkStore(processed, options.stores)
-  const refused = await refusedByDatabase(options.client)
+  const refused = await refusedByDatabase(options.client, options.topics)
   const differences = new Differences()
   let rows = 0
   const seen = new Set<string>()
@@ -62,20 +62,20 @@ function checkStore(processed: ReadonlyMap<string, Processed>, stores: readonly 
   return differences.check('state store (its files) = last trade.processed of each key', `${live.size} live trades in ${stores.length} stores, ${expected} expected`)
 }
 
-async function lastProcessed(client: KafkaClient): Promise<Map<string, Processed>> {
+async function lastProcessed(client: KafkaClient, topics: TradeTopics): Promise<Map<string, Processed>> {
   const last = new Map<string, Processed>()
-  await readTopic(client, TRADE_TOPICS.processed, (record, partition) => {
+  await readTopic(client, topics.processed, (record, partition) => {
     last.set(record.key.toString(), { partition, offset: record.offset, json: record.hasValue ? record.value.toString() : undefined })
   })
   return last
 }
 
 /** Keys whose records the database refused: their rows stay at the last good state. */
-async function refusedByDatabase(client: KafkaClient): Promise<Set<string>> {
+async function refusedByDatabase(client: KafkaClient, topics: TradeTopics): Promise<Set<string>> {
   const keys = new Set<string>()
-  await readTopic(client, TRADE_TOPICS.deadLetter, (record) => {
-    const topic = readHeaders(record.headers).findLast(({ key }) => key === '__connect.errors.topic')
-    if (topic?.value?.toString() === TRADE_TOPICS.processed) keys.add(record.key.toString())
+  await readTopic(client, topics.deadLetter, (record) => {
+    const origin = readHeaders(record.headers).findLast(({ key }) => key === '__connect.errors.topic')
+    if (origin?.value?.toString() === topics.processed) keys.add(record.key.toString())
   })
   return keys
 }
