@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { root } from './bootstrap/cache.js'
 import { ensureDependencies, nodeBinary } from './bootstrap/dependencies.js'
 import { progressToTerminal as progress, SetupError } from './bootstrap/progress.js'
-import { ensureServices } from './bootstrap/services.js'
+import { ensureMachine, ensureServices } from './bootstrap/services.js'
 
 const OLDEST_NODE = 20
 
@@ -30,8 +30,9 @@ async function main([command = '', ...args]) {
   if (program === undefined && command !== 'install' && command !== 'services') {
     throw new SetupError(`There is no command «${command}». Commands: ${[...Object.keys(programs), 'install', 'services'].join(', ')}.`)
   }
-  const services = ensureServices(embeddedServices(command, args), progress)
-  const outcomes = await Promise.allSettled([ensureDependencies(progress), services])
+  const services = embeddedServices(command, args)
+  await ensureMachine(services, progress)
+  const outcomes = await Promise.allSettled([ensureDependencies(progress), ensureServices(services, progress)])
   const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
   if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, 'The installation failed in several places')
   if (program !== undefined) process.exitCode = await runOnNewerNode([...program, ...args])

