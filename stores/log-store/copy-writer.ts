@@ -15,6 +15,9 @@ const NO_PRODUCER = { producerId: -1, producerEpoch: -1, baseSequence: -1 } as c
  * store does not serve them. Records of many small batches end up in one.
  */
 export class CopyWriter {
+  /** Where the record that was added last begins with its key's length, and its value, in the bytes. */
+  lastKeyPosition = 0
+  lastValuePosition = 0
   readonly #writer = new ByteWriter(1 << 16)
   #batches: { start: number; end: number; baseOffset: number }[] = []
   #batchStart = 0
@@ -24,12 +27,8 @@ export class CopyWriter {
   #lastOffset = 0
   #recordCount = 0
 
-  get isEmpty(): boolean {
-    return this.#recordCount === 0 && this.#batches.length === 0
-  }
-
-  add(record: { offset: number; timestamp: number; key: ByteView; value: ByteView | undefined }): void {
-    const { offset, timestamp, key, value } = record
+  /** Without a value it is a tombstone. */
+  add(offset: number, timestamp: number, key: ByteView, value: ByteView | undefined): void {
     if (this.#recordCount > 0 && (offset <= this.#lastOffset || offset - this.#baseOffset > MAX_OFFSET_DELTA)) this.#endBatch()
     if (this.#recordCount === 0) this.#beginBatch(offset, timestamp)
     const writer = this.#writer
@@ -40,9 +39,11 @@ export class CopyWriter {
     writer.byte(0)
     writer.varlong(timestampDelta)
     writer.varint(offsetDelta)
+    this.lastKeyPosition = writer.position
     writer.varint(key.length)
     writer.view(key)
     writer.varint(valueLength)
+    this.lastValuePosition = writer.position
     if (value !== undefined) writer.view(value)
     writer.varint(0)
     this.#recordCount++
@@ -50,7 +51,7 @@ export class CopyWriter {
     this.#maxTimestamp = Math.max(this.#maxTimestamp, timestamp)
   }
 
-  /** The batches; valid until `reset`. */
+  /** The batches, one behind the other from the buffer's start; valid until `reset`. */
   finish(): FramedBatch[] {
     if (this.#recordCount > 0) this.#endBatch()
     return this.#batches.map((batch) => ({ bytes: this.#writer.buffer, ...batch }))

@@ -1,5 +1,6 @@
 import { crc32c } from '../../records/crc32c.ts'
 import { readInt64, writeInt64 } from '../../records/int64.ts'
+import { checksum, HEADER_BYTES } from '../../records/record-batch.ts'
 
 /**
  * Layout of a frame, the unit of writing: what one `apply` brings, or one step of compaction copies. Numbers are big-endian.
@@ -8,10 +9,11 @@ import { readInt64, writeInt64 } from '../../records/int64.ts'
  *   kind uint8, 3 bytes 0          batchCount uint32                                       partition int32
  *   leaderEpoch int32 (-1: none)   firstOffset int64                                       position int64
  *   caughtUpMs int64 (-1: never)
- *   for each batch: baseOffset int64, batchBytes uint32, CRC-32C of the batch uint32
+ *   for each batch: baseOffset int64, batchBytes uint32, the batch's own checksum uint32
  *   the batches, as they were produced; the base offset in their bytes does not count
  *
- * The header's checksum covers those of the batches, so it vouches for the whole frame. `position` and `caughtUpMs` are those of the store once the frame is in it: if the tail of
+ * The header's checksum covers those of the batches, so it vouches for the whole frame; that the bytes of a batch fit its checksum is looked at where the batch is walked
+ * (`BatchCursor`), once. What a batch's checksum does not cover, its base offset, length and leader epoch, is said by the frame. `position` and `caughtUpMs` are those of the store once the frame is in it: if the tail of
  * the log is lost, they fall back with the data. Records of a changelog frame below `firstOffset` were in the store already and do not belong to the frame.
  */
 const MAGIC = 0x54574631
@@ -47,7 +49,7 @@ export function frameChunks(fields: FrameFields, batches: readonly FramedBatch[]
   for (const { bytes, start, end, baseOffset } of batches) {
     writeInt64(header, at, baseOffset)
     header.writeUInt32BE(end - start, at + 8)
-    header.writeUInt32BE(crc32c(bytes, start, end), at + 12)
+    header.writeUInt32BE(checksum(bytes, start), at + 12)
     at += BATCH_ENTRY_BYTES
     frameBytes += end - start
     chunks.push(bytes.subarray(start, end))
@@ -70,7 +72,7 @@ export function frameHeaderBytes(batchCount: number): number {
   return AT.batches + batchCount * BATCH_ENTRY_BYTES
 }
 
-/** What a stretch of bytes begins with: a whole and sound frame, one of which more bytes have to be seen (how many, counted from its start), or neither. */
+/** What a stretch of bytes begins with: a whole frame with a sound header, one of which more bytes have to be seen (how many, counted from its start), or neither. */
 export type FrameFound = { readonly kind: 'frame'; readonly fields: FrameFields; readonly frameBytes: number; readonly batches: readonly FramedBatch[] } | { readonly kind: 'more'; readonly bytes: number } | { readonly kind: 'bad'; readonly reason: string }
 
 /** Reads the frame at `start`. Everything in it may be damaged: nothing is used before it is checked. */
@@ -89,7 +91,7 @@ export function readFrame(buffer: Buffer, start: number, end: number): FrameFoun
   let from = start + headerBytes
   for (let i = 0, at = start + AT.batches; i < batchCount; i++, at += BATCH_ENTRY_BYTES) {
     const to = from + buffer.readUInt32BE(at + 8)
-    if (to > start + frameBytes || buffer.readUInt32BE(at + 12) !== crc32c(buffer, from, to)) return bad(`the checksum of its batch ${i + 1} of ${batchCount} is wrong`)
+    if (to > start + frameBytes || to - from < HEADER_BYTES || buffer.readUInt32BE(at + 12) !== checksum(buffer, from)) return bad(`its batch ${i + 1} of ${batchCount} is another one`)
     batches.push({ bytes: buffer, start: from, end: to, baseOffset: readInt64(buffer, at) })
     from = to
   }

@@ -61,6 +61,21 @@ export class KeyIndex {
     return this.#seek(part, mixed, buffer, keyStart, keyEnd) !== FREE
   }
 
+  /** Whether an entry points to this very record. The key need not be looked at: no two records are in the same place. */
+  pointsTo(mixed: number, place: RecordPlace): boolean {
+    const part = this.#partOf(mixed)
+    return seekPlace(part, mixed, place) !== FREE
+  }
+
+  /** Points the entry that points to `from`, if there is one, to a copy of that record. */
+  repoint(mixed: number, from: RecordPlace, to: RecordPlace): void {
+    const part = this.#partOf(mixed)
+    const slot = seekPlace(part, mixed, from)
+    if (slot === FREE) return
+    part.slots[slot + TAG] = to.tag
+    part.slots[slot + POSITION] = part.slots[slot + ENTRY] === 0 ? to.keyPosition : to.valuePosition
+  }
+
   /** Brings the key's slot into the processor's cache. Called for all keys of a batch first, the misses overlap. */
   touch(mixed: number): number {
     const part = this.#partOf(mixed)
@@ -147,20 +162,32 @@ export class KeyIndex {
   }
 }
 
-/** A record on its way into the index: its bytes in memory, and where they are in the segment. One object is used again and again. */
-export interface IndexedRecord {
+/** Where a record is: in which segment, and the positions there of its key's length (a varint) and of its value's first byte. */
+export interface RecordPlace {
+  tag: number
+  keyPosition: number
+  valuePosition: number
+}
+
+/** A record on its way into the index: its bytes in memory, and its place. One object is used again and again. */
+export interface IndexedRecord extends RecordPlace {
   buffer: Buffer
   keyStart: number
   keyEnd: number
   valueStart: number
   valueEnd: number
-  tag: number
-  /** Position of the key's length (a varint), and of the value's first byte. */
-  keyPosition: number
-  valuePosition: number
 }
 
 const FREE = -1
+
+function seekPlace(part: Part, mixed: number, { tag, keyPosition, valuePosition }: RecordPlace): number {
+  const { slots } = part
+  for (let slot = part.home(mixed); slots[slot + TAG] !== 0; slot = part.after(slot)) {
+    if (slots[slot] !== mixed || slots[slot + TAG] !== tag) continue
+    if ((slots[slot + POSITION] as number) >>> 0 === (slots[slot + ENTRY] === 0 ? keyPosition : valuePosition)) return slot
+  }
+  return FREE
+}
 
 /** One open-addressed table with linear probing. Slots are ordered by the hash, so that growing reads and writes in order. */
 class Part {

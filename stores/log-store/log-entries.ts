@@ -2,6 +2,7 @@ import { BatchCursor } from '../../records/batch-cursor.ts'
 import type { ByteView } from '../../records/byte-view.ts'
 import { murmur2 } from '../../records/murmur2.ts'
 import { varintSize } from '../../records/varint.ts'
+import { mixHash } from '../mix-hash.ts'
 import { FrameScanner, type ScannedFrame } from './frame-scanner.ts'
 import type { LogIndex } from './log-index.ts'
 import type { Segment, SegmentLog } from './segment-log.ts'
@@ -31,15 +32,15 @@ interface FrameVisit {
 
 function visitFrame({ frame, segment, index, cursor, visit }: FrameVisit): void {
   const { key, value } = cursor
-  const position = { key: 0, value: 0 }
+  const place = { tag: segment.tag, keyPosition: 0, valuePosition: 0 }
   for (const batch of frame.batches) {
     cursor.reset(batch.bytes, batch.start, batch.end)
     cursor.nextBatch()
     while (cursor.nextRecord()) {
       if (!cursor.hasKey || !cursor.hasValue) continue
-      position.key = key.start - varintSize(key.length) + frame.shift
-      position.value = value.start + frame.shift
-      if (index.isNewest(key, murmur2(key.buffer, key.start, key.end), segment, position)) visit(key, value, cursor.timestamp)
+      place.keyPosition = key.start - varintSize(key.length) + frame.shift
+      place.valuePosition = value.start + frame.shift
+      if (index.isNewest(mixHash(murmur2(key.buffer, key.start, key.end)), place)) visit(key, value, cursor.timestamp)
     }
   }
 }

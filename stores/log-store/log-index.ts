@@ -1,12 +1,12 @@
 import { ByteView } from '../../records/byte-view.ts'
 import { varintSize } from '../../records/varint.ts'
 import { mixHash } from '../mix-hash.ts'
-import { type IndexedRecord, KeyIndex } from './key-index.ts'
+import type { CopiedRecords } from './copied-records.ts'
+import { type IndexedRecord, KeyIndex, type RecordPlace } from './key-index.ts'
+import { recordBytes } from './record-bytes.ts'
 import type { RecordList } from './record-list.ts'
 import type { Segment, SegmentLog } from './segment-log.ts'
 
-/** Of a record beside key and value, about: lengths, deltas, header count. */
-const RECORD_OVERHEAD_BYTES = 8
 /** What is read at once where the length of a record is not known. */
 const GUESSED_RECORD_BYTES = 512
 const MIN_READ_BYTES = 256
@@ -81,9 +81,7 @@ export class LogIndex {
     const index = this.#index
     const record = this.#record
     const { mixed, keyStart, keyEnd, valueStart, valueEnd, batch } = list
-    let touched = 0
-    for (let i = 0; i < list.count; i++) touched ^= index.touch(mixed[i] as number)
-    this.touched = touched
+    this.touch(list)
     for (let i = 0; i < list.count; i++) {
       const shift = shifts[batch[i] as number] as number
       const buffer = (list.batches[batch[i] as number] as { bytes: Buffer }).bytes
@@ -108,15 +106,36 @@ export class LogIndex {
     record.buffer = EMPTY
   }
 
-  /** Whether a record of a segment is the newest of its key. Positions are those in the segment. */
-  isNewest(key: ByteView, hash: number, segment: Segment, position: { key: number; value: number }): boolean {
-    const index = this.#index
-    if (!index.find(mixHash(hash), key.buffer, key.start, key.end) || index.tag !== segment.tag) return false
-    return index.position === (index.entry === 0 ? position.key : position.value)
+  /** Points the index from records to their copies. The bytes are the same: the keys are not looked at. */
+  moveCopied(copied: CopiedRecords, source: Segment, target: Segment, shift: number): void {
+    const from: RecordPlace = { tag: source.tag, keyPosition: 0, valuePosition: 0 }
+    const to: RecordPlace = { tag: target.tag, keyPosition: 0, valuePosition: 0 }
+    for (let i = 0; i < copied.count; i++) {
+      from.keyPosition = copied.fromKey[i] as number
+      from.valuePosition = copied.fromValue[i] as number
+      to.keyPosition = (copied.toKey[i] as number) + shift
+      to.valuePosition = (copied.toValue[i] as number) + shift
+      this.#index.repoint(copied.mixed[i] as number, from, to)
+    }
+    source.liveBytes -= copied.liveBytes
+    target.liveBytes += copied.liveBytes
+    target.tombstoneBytes += copied.tombstoneBytes
   }
 
-  has(key: ByteView, hash: number): boolean {
-    return this.#index.find(mixHash(hash), key.buffer, key.start, key.end)
+  /** Brings the slots of all records into the processor's cache: the misses overlap. */
+  touch({ mixed, count }: RecordList): void {
+    let touched = 0
+    for (let i = 0; i < count; i++) touched ^= this.#index.touch(mixed[i] as number)
+    this.touched = touched
+  }
+
+  /** Whether a record is the newest of its key. */
+  isNewest(mixed: number, place: RecordPlace): boolean {
+    return this.#index.pointsTo(mixed, place)
+  }
+
+  has(mixed: number, key: ByteView): boolean {
+    return this.#index.find(mixed, key.buffer, key.start, key.end)
   }
 
   /** The record that was replaced, whose place stands in the index's fields, is dead now. */
@@ -167,11 +186,6 @@ export class LogIndex {
     const { start, end, buffer: own } = this.#fileKey
     return own.compare(buffer, keyStart, keyEnd, start, end) === 0 ? valueLength : undefined
   }
-}
-
-/** Counted the same way when a record comes and when it goes. */
-export function recordBytes(keyBytes: number, valueBytes: number): number {
-  return keyBytes + valueBytes + RECORD_OVERHEAD_BYTES
 }
 
 /** The zigzag varint of a length that is not negative, as it stands before keys and values. */

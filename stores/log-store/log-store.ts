@@ -4,12 +4,12 @@ import { ByteView } from '../../records/byte-view.ts'
 import { CAUGHT_UP_INTERVAL_MS, type ChangelogBatch, type StateStore, StoreFailedError, type StoreManifest } from '../state-store.ts'
 import { Turn } from '../turn.ts'
 import { Compaction, pickSegment } from './compaction.ts'
-import { type FrameKind, frameChunks, frameHeaderBytes } from './frame.ts'
+import { type FrameKind, type FramedBatch, frameChunks, frameHeaderBytes } from './frame.ts'
 import { readEntries } from './log-entries.ts'
 import { LogIndex } from './log-index.ts'
 import { RecordList } from './record-list.ts'
 import { type RecoveryReport, recover, type StorePosition } from './recovery.ts'
-import { SegmentLog } from './segment-log.ts'
+import { type Segment, SegmentLog } from './segment-log.ts'
 
 export interface LogStoreOptions {
   readonly name: string
@@ -24,7 +24,7 @@ export interface LogStoreOptions {
   readonly segmentBytes?: number
   /** Beyond it, further keys are not held in memory but compared in the file, at the cost of a read for each look-up. Default 1 GB. */
   readonly memoryBudgetBytes?: number
-  /** Compaction begins when this share of the closed segments is dead: the file is then about 1 / (1 - deadShare) times the live data. Default 0.5. */
+  /** Compaction begins when this share of the closed segments is dead: the file is then about 1 / (1 - deadShare) times the live data. Default 0.6. */
   readonly deadShare?: number
   readonly failpoint?: Failpoint
 }
@@ -147,7 +147,7 @@ export class LogStore implements StateStore {
       this.#caughtUpMs = nowMs
       const at = this.#at
       // A frame without batches; it carries the time from now on, as every later one does.
-      if (at !== undefined) await this.#append('changelog', { position: at.position, leaderEpoch: at.leaderEpoch, caughtUpMs: nowMs })
+      if (at !== undefined) await this.#append({ ...at, caughtUpMs: nowMs })
     })
   }
 
@@ -220,33 +220,37 @@ export class LogStore implements StateStore {
     if (list.lastOffset >= position) throw new RangeError(`store ${this.name} was given a record at offset ${list.lastOffset}, at or beyond the position ${position} that it was to have afterwards`)
     const leaderEpoch = positionEpoch === undefined || positionEpoch < 0 ? undefined : positionEpoch
     if (list.count === 0 && position === this.#at?.position && leaderEpoch === this.#at.leaderEpoch) return
-    await this.#append('changelog', { position, leaderEpoch, caughtUpMs: this.#caughtUpMs })
+    for (const { start, end } of list.batches) this.#appendedBytes += end - start
+    await this.#append({ position, leaderEpoch, caughtUpMs: this.#caughtUpMs })
   }
 
   /** Appends the batches of the list as one frame, moves the index to them and the store to its new position. */
-  async #append(kind: FrameKind, at: StorePosition): Promise<void> {
+  async #append(at: StorePosition): Promise<void> {
     const list = this.#list
-    const { batches } = list
-    const chunks = frameChunks({ kind, partition: this.#options.partition, firstOffset: this.#at?.position ?? 0, ...at }, batches)
-    let frameBytes = 0
-    for (const chunk of chunks) frameBytes += chunk.length
-    let appended: Awaited<ReturnType<SegmentLog['append']>>
-    try {
-      appended = await this.#log.append(chunks, frameBytes)
-    } catch (error) {
-      throw this.#fail('its file could not be written', error)
-    }
-    await this.#options.failpoint(`store.${kind}.appended`)
+    const { segment, at: batchesAt } = await this.#appendFrame('changelog', at, list.batches)
     const shifts: number[] = []
-    let batchAt = appended.at + frameHeaderBytes(batches.length)
-    for (const { start, end } of batches) {
+    let batchAt = batchesAt
+    for (const { start, end } of list.batches) {
       shifts.push(batchAt - start)
       batchAt += end - start
     }
-    this.#index.move(list, appended.segment, shifts)
+    this.#index.move(list, segment, shifts)
     list.reset()
     this.#at = at
-    this.#appendedBytes += frameBytes
+  }
+
+  /** Answers where the batches are. */
+  async #appendFrame(kind: FrameKind, at: StorePosition, batches: readonly FramedBatch[]): Promise<{ segment: Segment; at: number }> {
+    const chunks = frameChunks({ kind, partition: this.#options.partition, firstOffset: this.#at?.position ?? 0, ...at }, batches)
+    let frameBytes = 0
+    for (const chunk of chunks) frameBytes += chunk.length
+    try {
+      const appended = await this.#log.append(chunks, frameBytes)
+      await this.#options.failpoint(`store.${kind}.appended`)
+      return { segment: appended.segment, at: appended.at + frameHeaderBytes(batches.length) }
+    } catch (error) {
+      throw this.#fail('its file could not be written', error)
+    }
   }
 
   /** One portion, and at the end of a segment its removal: copies and directory are synced, the list is written without the segment, and only then the file goes. */
@@ -286,9 +290,11 @@ export class LogStore implements StateStore {
     if (this.#compaction !== compaction || this.#state !== 'ready' || this.#at === undefined) return false
     try {
       const { batches, isDone } = await compaction.portion(budgetBytes)
-      this.#list.reset()
-      for (const batch of batches) this.#list.add(batch, 0)
-      if (batches.length > 0) await this.#append('copied', { ...this.#at, caughtUpMs: this.#caughtUpMs })
+      if (batches.length > 0) {
+        const { segment, at } = await this.#appendFrame('copied', { ...this.#at, caughtUpMs: this.#caughtUpMs }, batches)
+        // The batches lie one behind the other, in memory as in the file.
+        this.#index.moveCopied(compaction.copied, compaction.source, segment, at)
+      }
       return isDone
     } catch (error) {
       throw this.#fail(`segment ${compaction.source.id} could not be compacted`, error)
@@ -329,7 +335,7 @@ function withDefaults(options: LogStoreOptions): Required<LogStoreOptions> {
   return {
     segmentBytes: DEFAULT_SEGMENT_BYTES,
     memoryBudgetBytes: DEFAULT_MEMORY_BUDGET_BYTES,
-    deadShare: 0.5,
+    deadShare: 0.6,
     failpoint: noFailpoint,
     ...options,
     prefixBytes,

@@ -27,7 +27,19 @@ export class RecordList {
   valueEnd = new Int32Array(INITIAL_RECORDS)
   /** Index in `batches`. */
   batch = new Int32Array(INITIAL_RECORDS)
+  /** Filled only where the list was made for copying. */
+  offset = new Float64Array(0)
+  timestamp = new Float64Array(0)
+  readonly #forCopying: boolean
   readonly #cursor = new BatchCursor()
+
+  constructor(options: { forCopying: boolean } = { forCopying: false }) {
+    this.#forCopying = options.forCopying
+    if (options.forCopying) {
+      this.offset = new Float64Array(INITIAL_RECORDS)
+      this.timestamp = new Float64Array(INITIAL_RECORDS)
+    }
+  }
 
   reset(): void {
     this.batches.length = 0
@@ -71,6 +83,10 @@ export class RecordList {
       this.valueStart[at] = value.start
       this.valueEnd[at] = cursor.hasValue ? value.end : TOMBSTONE
       this.batch[at] = batch
+      if (this.#forCopying) {
+        this.offset[at] = offset
+        this.timestamp[at] = cursor.timestamp
+      }
       if (offset > this.lastOffset) this.lastOffset = offset
     }
   }
@@ -82,11 +98,20 @@ export class RecordList {
     this.valueStart = doubled(this.valueStart)
     this.valueEnd = doubled(this.valueEnd)
     this.batch = doubled(this.batch)
+    if (!this.#forCopying) return
+    this.offset = doubledDoubles(this.offset)
+    this.timestamp = doubledDoubles(this.timestamp)
   }
 }
 
 function doubled(values: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(values.length * 2)
+  larger.set(values)
+  return larger
+}
+
+function doubledDoubles(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(values.length * 2)
   larger.set(values)
   return larger
 }
