@@ -5,6 +5,7 @@
 //   node dev/bootstrap.js install                              only the npm packages and the newer Node
 //   node dev/bootstrap.js services                             these and the embedded services
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './bootstrap/cache.js'
 import { ensureDependencies, nodeBinary } from './bootstrap/dependencies.js'
@@ -82,12 +83,30 @@ function passSignalsOn(child) {
       if (!repeated) child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
     })
   }
-  // where npm is killed, nobody tells us: our parent is then another
+  // where npm is killed, nobody tells us: the shell between it and us then has another parent
   if (process.env['npm_lifecycle_event'] === undefined) return
-  const parent = process.ppid
-  setInterval(() => {
-    if (process.ppid !== parent) child.kill('SIGTERM')
-  }, 1000).unref()
+  const npm = parentOf(process.ppid)
+  const watch = setInterval(() => {
+    if (parentOf(process.ppid) === npm) return
+    clearInterval(watch)
+    child.kill('SIGTERM')
+  }, 1000)
+  watch.unref()
+}
+
+/**
+ * @param {number} pid
+ * @returns {string | undefined}
+ */
+function parentOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // the name, in parentheses, may hold blanks
+    return stat.slice(stat.lastIndexOf(')')).split(' ')[2]
+  } catch {
+    // it has ended, or this is no Linux
+    return undefined
+  }
 }
 
 /** @param {unknown} error */

