@@ -83,8 +83,8 @@ export class Connector {
   #lastLatencyMs: number | undefined
 
   constructor(options: ConnectorOptions) {
-    const { client, clock, database, random, groupId, topics, breaker } = options
     this.#options = options
+    const { client, clock, database, random, groupId, topics, breaker } = options
     this.#pendingBytes = options.pendingBytes ?? 16_000_000
     this.ended = this.#end.promise
     const { signal } = this.#stop
@@ -134,13 +134,12 @@ export class Connector {
   async start(): Promise<void> {
     const { database, groupId, topics } = this.#options
     const { signal } = this.#stop
-    for (let opened = false; !opened; ) {
+    for (;;) {
       await this.#breaker.admit(signal)
       if (signal.aborted) return
       try {
         await database.open()
-        this.#breaker.succeeded()
-        opened = true
+        break
       } catch (error) {
         if (!(error instanceof SinkRetriableError)) {
           await this.#fail(asError(error))
@@ -150,6 +149,7 @@ export class Connector {
         this.#retried(error)
       }
     }
+    this.#breaker.succeeded()
     // closed while the database was opened
     if (this.#state !== 'starting') return
     this.#state = 'running'
@@ -203,7 +203,7 @@ export class Connector {
     const wanted = new Set(target.map(keyOf))
     for (const partition of [...this.#partitions.values()]) if (!wanted.has(keyOf(partition))) this.#drop(partition)
     for (const partition of target) if (!this.#partitions.has(keyOf(partition))) this.#partitions.set(keyOf(partition), new SinkPartition(partition))
-    this.#claimWaiting()
+    this.#run(() => this.#claimer.claim())
   }
 
   #drop(partition: SinkPartition): void {
@@ -218,10 +218,6 @@ export class Connector {
     if (partition.state === 'removed') return
     this.#drop(partition)
     this.#partitions.set(keyOf(partition), new SinkPartition(partition))
-    this.#claimWaiting()
-  }
-
-  #claimWaiting(): void {
     this.#run(() => this.#claimer.claim())
   }
 
@@ -315,17 +311,16 @@ export class Connector {
   }
 
   async #findPosition(partition: SinkPartition): Promise<void> {
-    const { topic, fetchedOffset } = partition
     try {
       const { offset, lost } = await findLogPosition(this.#options.client, partition)
       if (partition.state !== 'active') return
       const deleted = `${keyOf(partition)}: offsets ${lost?.from} to ${lost?.to} were deleted by retention before this sink had read them`
-      if (lost !== undefined) this.#event('RECORDS_LOST', 'error', deleted, { topic, partition: partition.partition, ...lost })
+      if (lost !== undefined) this.#event('RECORDS_LOST', 'error', deleted, { topic: partition.topic, partition: partition.partition, ...lost })
       this.#fetcher.assign(partition, { offset, leaderEpoch: undefined })
     } catch (error) {
       if (!passesByItself(error)) throw error
       // the fetcher finds out again, and asks again
-      if (partition.state === 'active') this.#fetcher.assign(partition, { offset: fetchedOffset, leaderEpoch: undefined })
+      if (partition.state === 'active') this.#fetcher.assign(partition, { offset: partition.fetchedOffset, leaderEpoch: undefined })
     }
   }
 
