@@ -11,10 +11,11 @@ import { EXIT } from './exit.ts'
 import { connectKafka } from './kafka.ts'
 import { tradeTopics } from '../topology/trade-topics.ts'
 import { startRunningStack } from './running-stack.ts'
-import { stopRequested } from './stop-signal.ts'
+import { type StopRequest, stopRequested } from './stop-signal.ts'
 import { createTradeTopics } from './trade-topics.ts'
 
 const TICK_MS = 1_000
+const READY_LOOK_MS = 100
 const HEADER_EVERY = 20
 const DRAIN_TIMEOUT_MS = 60_000
 
@@ -39,45 +40,54 @@ export async function run(argv: readonly string[]): Promise<number> {
   const stack = await startRunningStack(settings, { fresh })
   const kafka = connectKafka(settings.values, stack.brokers, 'tradewind-demo')
   const roles = new Roles({ settings, stack, say: (line) => process.stderr.write(`${line}\n`) })
-  let exitCode: number = EXIT.ok
+  let monitor: AuditMonitor | undefined
   try {
     await createTradeTopics(kafka.client, settings.values)
-    const monitor = await AuditMonitor.start(kafka.client, topics.audit)
-    roles.start({ rate, seed, forMs })
+    monitor = await AuditMonitor.start(kafka.client, topics.audit)
     const startedMs = Date.now()
-    await watch({ roles, monitor, stop, untilMs: forMs === undefined ? undefined : () => roles.loadStartedMs === undefined ? undefined : roles.loadStartedMs + forMs })
-    await roles.stopLoad()
-    const caughtUp = forMs !== undefined && !stop.requested ? await drained({ client: kafka.client, topics, applicationId: settings.values['application.id'], timeoutMs: DRAIN_TIMEOUT_MS, roles }) : true
+    roles.start()
+    await ready(roles, stop)
+    roles.startLoad({ rate, seed, forMs })
+    await watch(roles, monitor, stop)
+    if (forMs === undefined || stop.requested) return EXIT.ok
+    const caughtUp = await drained({ client: kafka.client, topics, applicationId: settings.values['application.id'], timeoutMs: DRAIN_TIMEOUT_MS, roles })
     await roles.stopAll()
-    await monitor.close()
-    if (forMs !== undefined && !stop.requested) {
-      const checks = await selfCheck({ client: kafka.client, settings: settings.values, stack, caughtUp, endedWell: roles.endedWell })
-      const summary = report({ checks, roles, monitor, seconds: (Date.now() - startedMs) / 1000, rate })
-      process.stdout.write(summary.text)
-      const file = flags.get('report')
-      if (file !== undefined) await writeFile(file, `${JSON.stringify(summary.json, undefined, 2)}\n`)
-      if (checks.some(({ held }) => !held)) exitCode = EXIT.checkFailed
-    }
+    const checks = await selfCheck({ client: kafka.client, settings: settings.values, stack, caughtUp, endedWell: roles.endedWell })
+    const summary = report({ checks, roles, monitor, seconds: (Date.now() - startedMs) / 1000, rate })
+    process.stdout.write(summary.text)
+    const file = flags.get('report')
+    if (file !== undefined) await writeFile(file, `${JSON.stringify(summary.json, undefined, 2)}\n`)
+    return checks.every(({ held }) => held) ? EXIT.ok : EXIT.checkFailed
   } finally {
     await roles.stopAll()
+    await monitor?.close()
     await kafka.close()
     await stack.stop()
   }
-  return exitCode
 }
 
-/** One line a second, until the time is up or somebody wants it to end. */
-async function watch(options: { roles: Roles; monitor: AuditMonitor; stop: { readonly requested: boolean; readonly promise: Promise<void> }; untilMs: (() => number | undefined) | undefined }): Promise<void> {
-  const { roles, monitor, stop } = options
+/** Waits for the processor to take up its tasks. */
+async function ready(roles: Roles, stop: StopRequest): Promise<void> {
+  process.stderr.write('the processor takes up its tasks ...\n')
+  while (!roles.ready && !stop.requested) {
+    await tick(stop, READY_LOOK_MS)
+    roles.check()
+  }
+}
+
+/** One line a second, until the load generator has done its work or somebody wants it to end. */
+async function watch(roles: Roles, monitor: AuditMonitor, stop: StopRequest): Promise<void> {
   const status = new StatusLine()
-  for (let line = 0; !stop.requested; line++) {
-    await Promise.race([stop.promise, new Promise((resolve) => setTimeout(resolve, TICK_MS))])
+  for (let line = 0; !stop.requested && !roles.loadEnded; line++) {
+    await tick(stop, TICK_MS)
     roles.check()
     monitor.check()
     if (line % HEADER_EVERY === 0) process.stdout.write(`${HEADER}\n`)
     process.stdout.write(`${status.next(roles, monitor)}\n`)
     monitor.lastSecond.reset()
-    const untilMs = options.untilMs?.()
-    if (untilMs !== undefined && Date.now() >= untilMs) return
   }
+}
+
+async function tick(stop: StopRequest, delayMs: number): Promise<void> {
+  await Promise.race([stop.promise, new Promise((resolve) => setTimeout(resolve, delayMs))])
 }

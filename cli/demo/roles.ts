@@ -21,6 +21,8 @@ export class Roles {
   postgres: Role<SinkStatus> | undefined
   mongo: Role<SinkStatus> | undefined
   load: Role<ProduceStatus> | undefined
+  /** Whether the load generator has sent what it was to send. */
+  loadEnded = false
   /** Whether every role that was stopped went in an orderly way. */
   endedWell = true
   #stopped = new Set<Role<unknown>>()
@@ -29,23 +31,31 @@ export class Roles {
     this.#options = options
   }
 
-  start(load: { rate: number; seed: number; forMs: number | undefined }): void {
-    const { settings, stack, say } = this.#options
-    const common = [...givenFlags(settings), '--kafka-brokers', stack.brokers]
+  /** The processor and the sinks. */
+  start(): void {
+    const { stack, say } = this.#options
+    const common = this.#commonFlags()
     this.processor = new Role('processor', ['processor', ...common], say)
     this.postgres = new Role('sink postgres', ['sink', 'postgres', ...common, '--postgres-url', stack.postgres], say)
     this.mongo = new Role('sink mongo', ['sink', 'mongo', ...common, '--mongo-url', stack.mongo], say)
+  }
+
+  startLoad(load: { rate: number; seed: number; forMs: number | undefined }): void {
     const limits = load.forMs === undefined ? [] : ['--for', `${load.forMs}ms`]
-    this.load = new Role('load', ['produce', '--rate', String(load.rate), '--seed', String(load.seed), ...limits, ...common], say)
+    this.load = new Role('load', ['produce', '--rate', String(load.rate), '--seed', String(load.seed), ...limits, ...this.#commonFlags()], this.#options.say)
+    void this.load.ended.then(() => {
+      this.loadEnded = true
+    })
+  }
+
+  /** Whether the processor has taken up its tasks: what is sent before waits for that. */
+  get ready(): boolean {
+    const status = this.processor?.status
+    return status !== undefined && status.running.length > 0 && status.restoring.length === 0
   }
 
   get all(): Role<unknown>[] {
     return [this.load, this.processor, this.postgres, this.mongo].filter((role) => role !== undefined)
-  }
-
-  /** When the load generator sent its first record; `undefined`: not yet. */
-  get loadStartedMs(): number | undefined {
-    return this.load?.status?.startedMs
   }
 
   /** Throws if a role has ended by itself. The load generator may: its time is up. */
@@ -62,6 +72,11 @@ export class Roles {
     await this.#stop(this.load)
     await this.#stop(this.processor)
     await Promise.all([this.#stop(this.postgres), this.#stop(this.mongo)])
+  }
+
+  #commonFlags(): string[] {
+    const { settings, stack } = this.#options
+    return [...givenFlags(settings), '--kafka-brokers', stack.brokers]
   }
 
   async #stop(role: Role<unknown> | undefined): Promise<void> {
