@@ -21,7 +21,8 @@ export interface SourceFile {
 
 /** The product's TypeScript: not tests, nor what serves development. */
 export function productFiles(root: string): SourceFile[] {
-  const exclude = ['node_modules', 'dist', '.tradewind', 'test', 'dev', 'bench', 'docs', 'deploy', '**/*.test.ts']
+  const tests = ['test', '**/*.test.ts', 'processors/testing', 'sinks/testing']
+  const exclude = ['node_modules', 'dist', '.tradewind', 'dev', 'bench', 'docs', 'deploy', ...tests]
   return globSync('*/**/*.ts', { cwd: root, exclude }).map((path) => parse(path, readFileSync(join(root, path), 'utf8')))
 }
 
