@@ -12,6 +12,8 @@ export interface ProcessorStatus {
   readonly restoring: readonly string[]
   readonly states: readonly string[]
   readonly memoryBytes: number
+  /** Processor time of the whole process so far, user and system. */
+  readonly cpuSeconds: number
   /** Milliseconds from the start of the process to the first committed transaction; `undefined` before it. */
   readonly firstCommitMs: number | undefined
 }

@@ -8,7 +8,7 @@ import type { ProcessorStatus } from './processor-status.ts'
 import { stopRequested } from './stop-signal.ts'
 import { StreamWorkers } from './stream-workers.ts'
 
-const STATUS_INTERVAL_MS = 500
+const STATUS_INTERVAL_MS = 200
 
 /** The processor role: checks what it stands on, locks its state directory, runs its stream threads until it is told to stop. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -58,6 +58,7 @@ function statusOf(workers: StreamWorkers): ProcessorStatus {
     restoring: tasks.filter(({ state }) => state === 'restoring').map(({ id }) => id),
     states: snapshots.map(({ state }) => state),
     memoryBytes: process.memoryUsage.rss(),
+    cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
     firstCommitMs: workers.firstCommitMs,
   }
 }

@@ -10,7 +10,7 @@ import type { FromWorker, StreamWorkerData, ToWorker } from './stream-worker-mes
 import { taskStores } from './task-stores.ts'
 
 /** The worker thread of one stream thread: wires the real ports, runs the thread, tells its parent how it is. */
-const STATUS_INTERVAL_MS = 500
+const STATUS_INTERVAL_MS = 100
 /** Two answers of a fetch for one partition: one being processed, one waiting. */
 const MAX_BUFFERED_BYTES = 1_000_000
 

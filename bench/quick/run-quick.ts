@@ -59,7 +59,7 @@ async function drain(stack: BenchStack, { records, rounds }: QuickOptions): Prom
     await processor.stop(30_000)
     const rate = Math.round((last.recordsCommitted - first.recordsCommitted) / seconds)
     await checkAuditCount(stack, records)
-    say(`drain ${round === 0 ? '(warming)' : round}: ${rate.toLocaleString('en')} records/s in ${last.transactionsCommitted} transactions, ${Math.round(peakBytes / 1e6)} MB`)
+    say(`drain ${round === 0 ? '(warming)' : round}: ${rate.toLocaleString('en')} records/s in ${last.transactionsCommitted} transactions, ${((last.cpuSeconds - first.cpuSeconds) / ((last.recordsCommitted - first.recordsCommitted) / 1e6)).toFixed(2)} CPU s a million, ${Math.round(peakBytes / 1e6)} MB`)
     if (round > 0) rates.push(rate)
     memoryBytes = Math.max(memoryBytes, peakBytes)
   }

@@ -24,7 +24,7 @@ export async function drained(options: { client: KafkaClient; topics: TradeTopic
 }
 
 /** Records between a group's committed offsets and the ends of the topics. A partition without an offset counts whole. */
-async function lagOf(client: KafkaClient, group: string, topics: readonly string[]): Promise<number> {
+export async function lagOf(client: KafkaClient, group: string, topics: readonly string[]): Promise<number> {
   const partitions = (await client.topics(topics)).flatMap(({ name, partitions: list }) => list.map(({ partition }) => ({ topic: name, partition })))
   const ends = await client.listOffsets(partitions, 'latest')
   const committed = await client.committedOffsets(group, partitions, { requireStable: false })
