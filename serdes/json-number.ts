@@ -8,7 +8,8 @@ export function integerAt(buffer: Uint8Array, start: number, end: number, most: 
     const digit = (buffer[at] ?? 0) - ZERO
     if (digit < 0 || digit > 9) return integerOf(digitsOf(buffer, start, end), most)
     value = value * 10 + digit
-    if (value > most) return undefined
+    // An exponent may follow that makes it smaller again.
+    if (value > most) return integerOf(digitsOf(buffer, start, end), most)
   }
   return value
 }
