@@ -1,5 +1,6 @@
 import { RAW, type Raw, StreamsBuilder } from '../engine/dsl/streams-builder.ts'
 import { ExpiryControl } from '../processors/expiry-control.ts'
+import { REQUEST_PREFIX_BYTES } from '../processors/request-state.ts'
 import { tradeProcessor } from '../processors/trade-processor.ts'
 import { TRADE_RULES_DEFAULTS, type TradeRulesSettings } from '../processors/trade-rules-settings.ts'
 import { TRADE_PREFIX_BYTES } from '../processors/trade-state.ts'
@@ -16,7 +17,7 @@ export function createTrades(settings: Partial<TradeRulesSettings> = {}, topics:
   const expiry = new ExpiryControl()
   const builder = new StreamsBuilder()
     .store({ name: TRADE_STORES.trades, prefixBytes: TRADE_PREFIX_BYTES })
-    .store({ name: TRADE_STORES.requests, prefixBytes: 0 })
+    .store({ name: TRADE_STORES.requests, prefixBytes: REQUEST_PREFIX_BYTES })
   const rules = builder
     .stream(topics.ingested, RAW)
     .process<{ processed: Raw; expired: Raw; repaired: Raw; audit: Raw; 'dead-letter': Raw }>('trade-rules', tradeProcessor({ ...TRADE_RULES_DEFAULTS, ...settings, expiry }), {
