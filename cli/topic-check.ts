@@ -19,7 +19,8 @@ const UNKNOWN_TOPIC = 3
  */
 export async function ensureTopics(client: KafkaClient, wanted: readonly WantedTopic[], options: { create: boolean; partitions: number; replicationFactor: number }): Promise<Map<string, number>> {
   const names = wanted.map(({ name }) => name)
-  const missing = (await client.topics(names)).filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC).map(({ name }) => name)
+  // Asked of a broker, not of the client's cache: topics may have been deleted a moment ago.
+  const missing = (await client.broker.metadata(names)).topics.filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC).map(({ name }) => name)
   const faults: string[] = []
   if (missing.length > 0 && options.create) faults.push(...(await create(client.broker, wanted.filter(({ name }) => missing.includes(name)), options)))
   else faults.push(...missing.map((name) => `topic ${name} is missing; create it, or set topics.create to true`))
@@ -41,7 +42,7 @@ async function create(broker: Broker, topics: readonly WantedTopic[], options: {
 /** A topic that was just created is not known to every broker at once. */
 async function describe(client: KafkaClient, names: readonly string[]): Promise<TopicMetadata[]> {
   for (let attempt = 0; ; attempt++) {
-    const topics = await client.topics(names)
+    const { topics } = await client.broker.metadata(names)
     const absent = topics.filter(({ errorCode, partitions }) => errorCode !== 0 || partitions.some(({ leader }) => leader === undefined))
     if (absent.length === 0) return topics
     if (attempt === 50) throw new PersonsMistake(`topics ${absent.map(({ name }) => name).join(', ')} have no leaders; are all brokers up?`)
