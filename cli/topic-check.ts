@@ -40,7 +40,7 @@ async function create(broker: Broker, topics: readonly WantedTopic[], options: {
 }
 
 /** A topic that was just created is not known to every broker at once. */
-async function describe(client: KafkaClient, names: readonly string[]): Promise<TopicMetadata[]> {
+async function describe(client: KafkaClient, names: readonly string[]): Promise<readonly TopicMetadata[]> {
   for (let attempt = 0; ; attempt++) {
     const { topics } = await client.broker.metadata(names)
     const absent = topics.filter(({ errorCode, partitions }) => errorCode !== 0 || partitions.some(({ leader }) => leader === undefined))

@@ -29,6 +29,9 @@ import { produceApi, transactionalProduceApi } from './protocol/produce.ts'
 import { createTopicsApi, deleteRecordsApi, deleteTopicsApi, describeTopicConfigsApi } from './protocol/topics.ts'
 import { endTxnApi, initProducerIdApi, txnOffsetCommitApi } from './protocol/transactions.ts'
 
+/** A heartbeat is answered at once or not at all: on a connection that has died in silence, the session (6 s and more) would be over before the common limit. */
+const HEARTBEAT_TIMEOUT_MS = 3_000
+
 export interface WireBrokerOptions {
   /** Addresses `host:port` to begin with. One that answers is enough. */
   readonly bootstrap: readonly string[]
@@ -128,7 +131,7 @@ export class WireBroker implements Broker {
   }
 
   heartbeat(node: number, request: GroupGeneration) {
-    return this.#ask(node, 'group', heartbeatApi, request)
+    return this.#ask(node, 'heartbeat', heartbeatApi, request, HEARTBEAT_TIMEOUT_MS)
   }
 
   leaveGroup(node: number, request: LeaveGroupRequest) {
