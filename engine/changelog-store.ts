@@ -20,6 +20,8 @@ export class ChangelogStore implements KeyValueAccess {
   readonly topic: string
   readonly partition: number
   readonly store: StateStore
+  /** It could not take a committed batch: its task closes it and restores it. */
+  failed = false
   readonly #taskId: string
   readonly #collector: RecordCollector
   readonly #overlays: Overlay[] = []

@@ -6,14 +6,18 @@ import type { ChangelogStore } from './changelog-store.ts'
 import { TaskMigratedError } from './errors.ts'
 import type { Transaction } from './transaction.ts'
 
+/** A generation of the group, and the tasks that are this thread's in it. */
+export interface CurrentGeneration {
+  readonly generation: GroupGeneration
+  readonly tasks: ReadonlySet<string>
+}
+
 /** What a commit asks of the group. */
 export interface CommitMembership {
-  readonly generation: GroupGeneration | undefined
-  /**
-   * Resolves with the tasks that this thread still has under a newer generation than `than`; rejects with `TaskMigratedError` when the
-   * membership is lost instead.
-   */
-  newerGeneration(than: GroupGeneration): Promise<ReadonlySet<string>>
+  /** `undefined` while the thread is no member. */
+  readonly current: CurrentGeneration | undefined
+  /** Resolves when `current` is newer than `than`; rejects with `TaskMigratedError` when the membership is, or was, lost since. */
+  newerGeneration(than: GroupGeneration): Promise<void>
 }
 
 export interface CommitterOptions {
@@ -132,21 +136,24 @@ export class Committer {
   }
 
   /**
-   * Step 3. Where the generation moved, what we may still commit is known only after SyncGroup: tasks that this member claimed in that rebalance were given to nobody
-   * else, so their offsets are repeated under the new generation, in the same transaction.
+   * Step 3. The broker checks member and generation, never who has a partition: that every task is ours in the generation it is committed under is checked here, each time. Where the generation moved, that
+   * is known only after SyncGroup: tasks that this member claimed in that rebalance were given to nobody else, so their offsets are repeated under the new generation, in the same transaction.
    */
   async #sendOffsets(transaction: Transaction, producer: TransactionalProducer): Promise<void> {
+    const { membership } = this.#options
     for (;;) {
-      const { generation } = this.#options.membership
-      if (generation === undefined) throw new TaskMigratedError('the membership was lost before the offsets were committed')
+      const { current } = membership
+      if (current === undefined) throw new TaskMigratedError('the membership was lost before the offsets were committed')
+      for (const task of transaction.taskIds) {
+        if (!current.tasks.has(task)) throw new TaskMigratedError(`task ${task} has gone to another instance in generation ${current.generation.generationId}`)
+      }
       try {
-        return await producer.commitOffsets(transaction.offsets, generation)
+        return await producer.commitOffsets(transaction.offsets, current.generation)
       } catch (error) {
-        if (!(error instanceof KafkaError) || (error.scope !== 'generation' && error.scope !== 'rejoin')) throw error
-        const kept = await this.#options.membership.newerGeneration(generation)
-        for (const task of transaction.taskIds) {
-          if (!kept.has(task)) throw new TaskMigratedError(`task ${task} has gone to another instance`, { cause: error })
-        }
+        if (!(error instanceof KafkaError)) throw error
+        if (error.scope === 'member') throw new TaskMigratedError(error.message, { cause: error })
+        if (error.scope !== 'generation' && error.scope !== 'rejoin') throw error
+        await membership.newerGeneration(current.generation)
       }
     }
   }
@@ -158,7 +165,8 @@ export class Committer {
       if (store === undefined || layer === undefined || baseOffset === undefined || batch === undefined) continue
       const { bytes, recordCount } = batch
       try {
-        await store.store.apply([{ bytes, start: 0, end: bytes.length, baseOffset }], baseOffset + recordCount, undefined)
+        // A store that has failed takes nothing more, whatever it says itself: behind a batch that it lacks it would never miss it.
+        if (!store.failed) await store.store.apply([{ bytes, start: 0, end: bytes.length, baseOffset }], baseOffset + recordCount, undefined)
       } catch (error) {
         this.#options.storeFailed(store, error instanceof Error ? error : new Error(String(error)))
       }

@@ -15,18 +15,19 @@ export class DeadLetters {
     this.#topic = topic
   }
 
-  /** The head of `queue`, to the number of its input partition. */
-  send(queue: RecordQueue, error: Error): void {
+  /** The head of `queue`, to the number of its input partition. `bare`: without key, value and its own headers, where the topic refused it whole; topic, partition and offset say where to find it. */
+  send(queue: RecordQueue, error: Error, form: 'whole' | 'bare'): void {
     const { cursor } = queue
     const headers = new HeaderBlockBuilder()
     headers.reset()
-    headers.copyFrom(cursor.headerCount > 0 ? cursor.headers : undefined)
+    const isWhole = form === 'whole'
+    headers.copyFrom(isWhole && cursor.headerCount > 0 ? cursor.headers : undefined)
     headers.add(`${PREFIX}exception`, error.name)
     headers.add(`${PREFIX}message`, error.message)
     headers.add(`${PREFIX}stacktrace`, (error.stack ?? '').slice(0, STACKTRACE_LIMIT))
     headers.add(`${PREFIX}topic`, queue.topic)
     headers.add(`${PREFIX}partition`, String(queue.partition))
     headers.add(`${PREFIX}offset`, String(cursor.offset))
-    this.#topic.append(queue.partition % this.#topic.partitions, cursor.timestamp, cursor.hasKey ? cursor.key : undefined, cursor.hasValue ? cursor.value : undefined, headers.into(new ByteView()))
+    this.#topic.append(queue.partition % this.#topic.partitions, cursor.timestamp, isWhole && cursor.hasKey ? cursor.key : undefined, isWhole && cursor.hasValue ? cursor.value : undefined, headers.into(new ByteView()))
   }
 }

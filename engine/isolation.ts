@@ -1,10 +1,11 @@
+import { StreamThreadFatalError } from './errors.ts'
 import type { Task } from './task.ts'
+import type { RecordPlace, Transaction } from './transaction.ts'
 
-interface Refused {
-  readonly taskId: string
-  readonly topic: string
-  readonly offset: number
+/** A record to be taken out, and in which form the dead-letter topic gets it. */
+interface Refused extends RecordPlace {
   readonly error: Error
+  readonly form: 'whole' | 'bare'
 }
 
 /**
@@ -15,32 +16,30 @@ export class Isolation {
   #refused: Refused[] = []
   /** Task id and topic to the position up to which records go one by one. */
   readonly #singleUntil = new Map<string, number>()
-  #alone: Omit<Refused, 'error'> | undefined
 
   /** Whether records have to be committed one by one. */
   get single(): boolean {
     return this.#singleUntil.size > 0
   }
 
-  refuse(refused: Refused): void {
-    this.#refused.push(refused)
+  /** Its processing threw. */
+  refuse(place: RecordPlace, error: Error): void {
+    this.#refuse({ ...place, error, form: 'whole' })
   }
 
-  /** The broker refused a batch. Where one record was alone in its transaction, it is that one; otherwise everything up to where the tasks stand now goes one by one. */
-  refusedByBroker(error: Error, tasks: Iterable<Task>): void {
-    if (this.single && this.#alone !== undefined) {
-      this.refuse({ ...this.#alone, error })
-      return
-    }
+  /**
+   * The broker refused a batch of `transaction`. Where one record was alone in it, it is that one; otherwise everything up to where the tasks stand now goes one by one.
+   *
+   * @throws StreamThreadFatalError where no input record is to blame, or not even the bare dead letter is taken: there is nothing left to take out.
+   */
+  refusedByBroker(error: Error, transaction: Transaction, tasks: Iterable<Task>): void {
+    const { alone, records } = transaction
+    if (alone?.deadLetter === 'bare') throw new StreamThreadFatalError(`the dead-letter topic refuses ${alone.topic}@${alone.offset} of task ${alone.taskId} even without key and value: ${error.message}`, { cause: error })
+    if (records === 0) throw new StreamThreadFatalError(`the broker refuses what a punctuation of tasks ${[...transaction.taskIds].join(', ')} wrote: ${error.message}`, { cause: error })
+    if (alone !== undefined) return this.#refuse({ ...alone, error, form: alone.deadLetter === 'no' ? 'whole' : 'bare' })
     for (const task of tasks) {
       for (const queue of task.queues) this.#singleUntil.set(`${task.id} ${queue.topic}`, queue.position)
     }
-  }
-
-  /** The head of this task is about to be processed alone. */
-  alone(task: Task): void {
-    const queue = task.queues.find((candidate) => candidate.hasHead)
-    this.#alone = queue === undefined ? undefined : { taskId: task.id, topic: queue.topic, offset: queue.cursor.offset }
   }
 
   /** Whether a record of this task has to be taken out: then it is looked at record by record. */
@@ -48,10 +47,11 @@ export class Isolation {
     return this.#refused.some(({ taskId }) => taskId === task.id)
   }
 
-  /** The error of the record that stands at the head of one of the task's queues, if that is one to be taken out. */
+  /** The error of the task's next record, if it is one to be taken out. */
   refusedHead(task: Task): Refused | undefined {
     if (this.#refused.length === 0) return undefined
-    return this.#refused.find(({ taskId, topic, offset }) => taskId === task.id && task.queues.some((queue) => queue.topic === topic && queue.hasHead && queue.cursor.offset === offset))
+    const { head } = task
+    return head && this.#refused.find((refused) => isAt(refused, head))
   }
 
   taken(refused: Refused): void {
@@ -74,4 +74,13 @@ export class Isolation {
       for (const at of [...this.#singleUntil.keys()]) if (at.startsWith(`${id} `)) this.#singleUntil.delete(at)
     }
   }
+
+  #refuse(refused: Refused): void {
+    this.#refused = this.#refused.filter((other) => !isAt(other, refused))
+    this.#refused.push(refused)
+  }
+}
+
+function isAt(a: RecordPlace, b: RecordPlace): boolean {
+  return a.taskId === b.taskId && a.topic === b.topic && a.offset === b.offset
 }

@@ -1,5 +1,6 @@
 import type { FetchedChunk } from '../ports/kafka-client.ts'
 import { CommittedCursor } from '../records/committed-cursor.ts'
+import { StreamThreadFatalError } from './errors.ts'
 
 /**
  * Records of one source partition that were fetched and not yet processed. The head is the record that `cursor` stands on: its views are valid
@@ -38,7 +39,7 @@ export class RecordQueue {
     return this.#bufferedBytes
   }
 
-  /** Highest timestamp taken from this partition; -1 before the first. */
+  /** Highest timestamp of a record that was processed, the head not counted: it goes with the position. -1 before the first. */
   get partitionTime(): number {
     return this.#partitionTime
   }
@@ -61,28 +62,38 @@ export class RecordQueue {
     if (!this.#hasHead && this.#chunks.length === 1) this.#open(chunk)
   }
 
-  /** Goes on to the next record. */
+  /** Leaves the head, which was processed, for the next record. */
   advance(): void {
-    if (this.cursor.next()) {
-      if (this.cursor.timestamp > this.#partitionTime) this.#partitionTime = this.cursor.timestamp
-      return
-    }
-    this.#finishChunk()
+    if (this.#hasHead && this.cursor.timestamp > this.#partitionTime) this.#partitionTime = this.cursor.timestamp
+    this.#seek()
   }
 
   #open(chunk: FetchedChunk): void {
     this.cursor.reset(chunk)
-    this.#hasHead = true
-    this.advance()
+    this.#seek()
   }
 
-  #finishChunk(): void {
-    this.#hasHead = false
-    const done = this.#chunks.shift()
-    if (done === undefined) return
-    this.#position = Math.max(this.#position, done.nextOffset)
-    this.#bufferedBytes -= done.end - done.start
-    const next = this.#chunks[0]
-    if (next !== undefined) this.#open(next)
+  /** A loop, not a recursion: behind a head thousands of chunks may wait that hold nothing but a marker. */
+  #seek(): void {
+    while (!this.#next()) {
+      this.#hasHead = false
+      const done = this.#chunks.shift()
+      if (done === undefined) return
+      this.#position = Math.max(this.#position, done.nextOffset)
+      this.#bufferedBytes -= done.end - done.start
+      const next = this.#chunks[0]
+      if (next === undefined) return
+      this.cursor.reset(next)
+    }
+    this.#hasHead = true
+  }
+
+  #next(): boolean {
+    try {
+      return this.cursor.next()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new StreamThreadFatalError(`input ${this.topic}-${this.partition} cannot be read on from offset ${this.cursor.nextOffset}: ${reason}. If what is damaged can be spared, set the group's offset past it`, { cause: error })
+    }
   }
 }

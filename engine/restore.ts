@@ -1,16 +1,21 @@
 import type { TopicPartition } from '../ports/broker.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { FetchedChunk, Fetcher, KafkaClient } from '../ports/kafka-client.ts'
+import type { FetchedChunk, Fetcher, FetchFailure, KafkaClient } from '../ports/kafka-client.ts'
 import type { ChangelogBatch } from '../stores/state-store.ts'
 import type { ChangelogStore } from './changelog-store.ts'
 import { committedBatches } from './committed-batches.ts'
 import { StreamThreadFatalError } from './errors.ts'
+import { tombstoneRetention, whyUnsound } from './store-soundness.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export interface RestoreOptions {
   readonly client: KafkaClient
   readonly clock: Clock
-  readonly signal?: AbortSignal
+  /** Aborted, restoring ends soon; what was applied stays, and the stores know their positions. */
+  readonly signal: AbortSignal
   readonly onProgress?: (progress: RestoreProgress) => void
+  /** Called when a store is emptied and rebuilt from the start of its changelog, with the reason. */
+  readonly onRebuild?: (message: string) => void
 }
 
 export interface RestoreProgress {
@@ -27,13 +32,17 @@ interface Restoring {
   readonly changelog: ChangelogStore
   readonly from: number
   readonly end: number
+  readonly isRebuilt: boolean
   position: number
 }
+
+/** Failures of the fetcher that mean that the store and the log do not belong together. */
+const UNSOUND: readonly FetchFailure['reason'][] = ['offset-out-of-range', 'diverged', 'topic-recreated']
 
 /**
  * Brings stores up from their own positions to the ends of their changelogs. The ends are the high watermarks, taken once; the caller has fetched the committed offsets before, with
  * requireStable. Only committed records are read, and until the last stable offset has passed the end: EndTxn answers before the markers are written, so a transaction that
- * committed unseen may still look open. Answers how many records were restored.
+ * committed unseen may still look open. A store that does not fit its log is rebuilt from the log's start. Answers how many records were restored.
  */
 export async function restoreStores(changelogs: readonly ChangelogStore[], options: RestoreOptions): Promise<number> {
   if (changelogs.length === 0) return 0
@@ -42,42 +51,50 @@ export async function restoreStores(changelogs: readonly ChangelogStore[], optio
   let records = 0
   if (behind.size > 0) {
     const fetcher = options.client.fetcher({ readCommitted: true })
+    const wake = () => fetcher.wake()
+    options.signal.addEventListener('abort', wake)
     try {
-      for (const store of behind.values()) fetcher.assign(store.changelog, { offset: store.position, leaderEpoch: undefined })
+      for (const store of behind.values()) assign(fetcher, store)
       records = await readToEnd(fetcher, behind, options)
     } finally {
+      options.signal.removeEventListener('abort', wake)
       await fetcher.close()
     }
   }
-  if (!options.signal?.aborted) for (const changelog of changelogs) await changelog.store.caughtUp(options.clock.now())
+  if (!options.signal.aborted) for (const changelog of changelogs) await changelog.store.caughtUp(options.clock.now())
   return records
 }
 
-async function startingPoints(changelogs: readonly ChangelogStore[], { client }: RestoreOptions): Promise<Map<string, Restoring>> {
-  const ends = await client.listOffsets(changelogs, 'latest')
-  const starts = await client.listOffsets(changelogs, 'earliest')
+async function startingPoints(changelogs: readonly ChangelogStore[], options: RestoreOptions): Promise<Map<string, Restoring>> {
+  const { client, clock, signal } = options
+  const ends = await unlessAborted(client.listOffsets(changelogs, 'latest'), signal)
+  const starts = await unlessAborted(client.listOffsets(changelogs, 'earliest'), signal)
+  const retention = await unlessAborted(tombstoneRetention(client, [...new Set(changelogs.map(({ topic }) => topic))]), signal)
   const pending = new Map<string, Restoring>()
   for (const changelog of changelogs) {
-    const end = offsetOf(ends, changelog)
-    const start = offsetOf(starts, changelog)
-    const position = await usablePosition(changelog, start, end)
-    pending.set(key(changelog), { changelog, from: position, position, end })
+    const log = { start: offsetOf(starts, changelog), end: offsetOf(ends, changelog), tombstoneRetentionMs: retention.get(changelog.topic) ?? 0 }
+    const reason = await unlessAborted(whyUnsound(changelog, log, { client, nowMs: clock.now() }), signal)
+    const { position } = changelog.store
+    if (reason !== undefined || position === undefined) pending.set(key(changelog), await rebuilding(changelog, log, reason, options))
+    else pending.set(key(changelog), { changelog, from: position, position, end: log.end, isRebuilt: false })
   }
   return pending
 }
 
-/** A position outside of the log belongs to another log, or to a past of which nothing is left: the store is emptied and rebuilt. */
-async function usablePosition(changelog: ChangelogStore, start: number, end: number): Promise<number> {
-  const position = changelog.store.position
-  if (position === undefined) return start
-  if (position >= start && position <= end) return position
-  await changelog.store.clear()
-  return start
+/** Empties the store, if it is not empty. */
+async function rebuilding(changelog: ChangelogStore, log: { start: number; end: number }, reason: string | undefined, { clock, onRebuild }: RestoreOptions): Promise<Restoring> {
+  if (reason !== undefined) {
+    onRebuild?.(`store ${changelog.store.name} (${key(changelog)}) is rebuilt from its changelog: ${reason}`)
+    await changelog.store.clear()
+  }
+  // An empty store lacks no deletion: whatever key is read from now on, its deletion is in the log for delete.retention.ms from now. So a rebuild that is interrupted can be gone on with.
+  await changelog.store.caughtUp(clock.now())
+  return { changelog, from: log.start, position: log.start, end: log.end, isRebuilt: true }
 }
 
 async function readToEnd(fetcher: Fetcher, behind: Map<string, Restoring>, options: RestoreOptions): Promise<number> {
   let records = 0
-  while (behind.size > 0 && !options.signal?.aborted) {
+  while (behind.size > 0 && !options.signal.aborted) {
     const taken = fetcher.take()
     if (taken === undefined) {
       await fetcher.ready()
@@ -85,7 +102,13 @@ async function readToEnd(fetcher: Fetcher, behind: Map<string, Restoring>, optio
     }
     const store = behind.get(key(taken))
     if (store === undefined) continue
-    if (taken.kind === 'failure') throw new StreamThreadFatalError(`changelog ${taken.topic}-${taken.partition} cannot be read from offset ${store.position}: ${taken.message}`)
+    if (taken.kind === 'failure') {
+      const anew = await afterFailure(store, taken, options)
+      behind.set(key(taken), anew)
+      if (anew.position < anew.end) assign(fetcher, anew)
+      else behind.delete(key(taken))
+      continue
+    }
     records += await applyChunk(store, taken)
     options.onProgress?.({ topic: taken.topic, partition: taken.partition, from: store.from, position: store.position, end: store.end })
     if (store.position < store.end) continue
@@ -93,6 +116,22 @@ async function readToEnd(fetcher: Fetcher, behind: Map<string, Restoring>, optio
     behind.delete(key(taken))
   }
   return records
+}
+
+/** The log was cut, or made anew, after its ends had been asked for: the store begins again, once. */
+async function afterFailure(store: Restoring, failure: FetchFailure, options: RestoreOptions): Promise<Restoring> {
+  const { changelog, position, isRebuilt } = store
+  if (isRebuilt || !UNSOUND.includes(failure.reason)) {
+    throw new StreamThreadFatalError(`changelog ${key(changelog)} cannot be read from offset ${position}: ${failure.message} (${failure.reason})`)
+  }
+  const [end] = await unlessAborted(options.client.listOffsets([changelog], 'latest'), options.signal)
+  const [start] = await unlessAborted(options.client.listOffsets([changelog], 'earliest'), options.signal)
+  return rebuilding(changelog, { start: start?.offset ?? 0, end: end?.offset ?? 0 }, failure.message, options)
+}
+
+function assign(fetcher: Fetcher, { changelog, position, isRebuilt }: Restoring): void {
+  const { topic, partition, store } = changelog
+  fetcher.assign({ topic, partition }, { offset: position, leaderEpoch: isRebuilt ? undefined : store.positionEpoch })
 }
 
 async function applyChunk(store: Restoring, chunk: FetchedChunk): Promise<number> {

@@ -1,6 +1,7 @@
-import type { Clock } from '../ports/clock.ts'
+import { ConnectionLostError, type TopicPartition } from '../ports/broker.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
 import type { KafkaClient } from '../ports/kafka-client.ts'
-import type { TopicPartition } from '../ports/broker.ts'
+import { KafkaError } from '../ports/kafka-error.ts'
 import { type ApplicationTopology, changelogTopic } from './application-topology.ts'
 import { ChangelogStore } from './changelog-store.ts'
 import { decodePartitionTime } from './partition-time.ts'
@@ -8,6 +9,7 @@ import type { RecordCollector } from './record-collector.ts'
 import { type RestoreOptions, restoreStores } from './restore.ts'
 import type { StoreSupplier } from './store-supplier.ts'
 import { Task, type TaskPosition } from './task.ts'
+import { AbortedError, unlessAborted } from './unless-aborted.ts'
 
 export interface TaskStarterOptions {
   readonly client: KafkaClient
@@ -17,6 +19,7 @@ export interface TaskStarterOptions {
   readonly collector: RecordCollector
   readonly startAt: 'earliest' | 'latest'
   readonly onRestore?: RestoreOptions['onProgress']
+  readonly onRebuild?: RestoreOptions['onRebuild']
 }
 
 /** Tasks whose stores are up to date, with the positions to take them up at. */
@@ -26,73 +29,117 @@ export interface StartedTasks {
   readonly restoredRecords: number
 }
 
+/** The client has repeated its look-ups for a minute before it says that the brokers are away. */
+const BROKERS_AWAY_PAUSE_MS = 1_000
+const PASSING = ['retriable', 'metadata', 'coordinator']
+
 /** Opens the stores of tasks and brings them up. */
 export class TaskStarter {
   readonly #options: TaskStarterOptions
+  /** Where partitions without a committed offset were taken up first: `latest` asked for again, after a transaction that failed, would pass over what that one had read. */
+  readonly #firstOffsets = new Map<string, number>()
 
   constructor(options: TaskStarterOptions) {
     this.#options = options
   }
 
-  /** Creates tasks and brings them up. Aborted, it closes what it opened and answers no task. */
-  async start(taskIds: readonly string[], signal: AbortSignal): Promise<StartedTasks> {
+  /** Creates tasks and brings them up. Aborted, it closes what it opened and answers `undefined`. */
+  async start(taskIds: readonly string[], signal: AbortSignal): Promise<StartedTasks | undefined> {
     const tasks: Task[] = []
+    let brought: StartedTasks | undefined
     try {
-      for (const id of taskIds) tasks.push(await this.#create(id))
-      const brought = await this.bringUp(tasks, signal)
-      if (!signal.aborted) return brought
+      for (const id of taskIds) if (!signal.aborted) tasks.push(await this.#create(id))
+      brought = await this.bringUp(tasks, signal)
     } catch (error) {
-      if (!signal.aborted) {
-        await closeStores(tasks)
-        throw error
-      }
+      await closeStores(tasks)
+      throw error
     }
-    await closeStores(tasks)
-    return { tasks: [], positions: new Map(), restoredRecords: 0 }
+    if (brought === undefined) await closeStores(tasks)
+    return brought
   }
 
-  /** Committed offsets first, then the stores to a log end taken after that: what was committed unseen is then never missing from a store. */
-  async bringUp(tasks: readonly Task[], signal?: AbortSignal): Promise<StartedTasks> {
-    const { client, clock, onRestore } = this.#options
-    const positions = await this.#positions(tasks)
+  /**
+   * Committed offsets first, then the stores to a log end taken after that: what was committed unseen is then never missing from a store. While the brokers are away it goes on trying. Aborted, it answers
+   * `undefined` at once, and the stores stand where they had come.
+   */
+  async bringUp(tasks: readonly Task[], signal: AbortSignal): Promise<StartedTasks | undefined> {
+    while (!signal.aborted) {
+      try {
+        return await this.#bringUp(tasks, signal)
+      } catch (error) {
+        if (error instanceof AbortedError) return undefined
+        if (!isPassing(error)) throw error
+        await sleep(this.#options.clock, BROKERS_AWAY_PAUSE_MS, signal)
+      }
+    }
+    return undefined
+  }
+
+  async #bringUp(tasks: readonly Task[], signal: AbortSignal): Promise<StartedTasks | undefined> {
+    const { client, clock, onRestore, onRebuild } = this.#options
+    const positions = await unlessAborted(this.#positions(tasks), signal)
     const stores = tasks.flatMap((task) => task.stores)
-    const restoredRecords = await restoreStores(stores, { client, clock, ...(signal && { signal }), ...(onRestore && { onProgress: onRestore }) })
-    return { tasks, positions, restoredRecords }
+    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })
+    return signal.aborted ? undefined : { tasks, positions, restoredRecords }
   }
 
   async #create(id: string): Promise<Task> {
     const { topology, collector, clock, stores } = this.#options
     const { part, partition } = topology.locate(id)
     const opened: ChangelogStore[] = []
-    for (const definition of part.stores) {
-      const store = await stores.open(id, definition)
-      opened.push(new ChangelogStore({ topic: changelogTopic(topology.applicationId, definition.name), partition, taskId: id, store, collector }))
+    try {
+      for (const definition of part.stores) {
+        const store = await stores.open(id, definition)
+        opened.push(new ChangelogStore({ topic: changelogTopic(topology.applicationId, definition.name), partition, taskId: id, store, collector }))
+      }
+      return new Task({ id, part, partition, sourcePartitions: topology.partitionCounts, stores: opened, collector, clock, deadLetterTopic: topology.topology.deadLetterTopic })
+    } catch (error) {
+      await Promise.allSettled(opened.map(({ store }) => store.close()))
+      throw error
     }
-    return new Task({ id, part, partition, sourcePartitions: topology.partitionCounts, stores: opened, collector, clock, deadLetterTopic: topology.topology.deadLetterTopic })
   }
 
   async #positions(tasks: readonly Task[]): Promise<Map<Task, TaskPosition[]>> {
-    const { client, topology, startAt } = this.#options
+    const { client, topology } = this.#options
     const partitions = tasks.flatMap((task) => topology.partitionsOf(task.id))
     const committed = await client.committedOffsets(topology.applicationId, partitions, { requireStable: true })
-    const fresh = partitions.filter((wanted) => committed.find((found) => same(found, wanted))?.offset === undefined)
-    const first = fresh.length === 0 ? [] : await client.listOffsets(fresh, startAt)
+    const offsets = new Map(committed.map((found) => [nameOf(found), found]))
+    await this.#findFirst(partitions.filter((wanted) => offsets.get(nameOf(wanted))?.offset === undefined))
     const positionOf = (wanted: TopicPartition): TaskPosition => {
-      const found = committed.find((offset) => same(offset, wanted))
-      if (found?.offset !== undefined) return { topic: wanted.topic, offset: found.offset, partitionTime: decodePartitionTime(found.metadata) }
-      return { topic: wanted.topic, offset: first.find((offset) => same(offset, wanted))?.offset ?? 0, partitionTime: -1 }
+      const found = offsets.get(nameOf(wanted))
+      const offset = found?.offset
+      if (found === undefined || offset === undefined) return { topic: wanted.topic, offset: this.#firstOffsets.get(nameOf(wanted)) ?? 0, partitionTime: -1, isCommitted: false }
+      return { topic: wanted.topic, offset, partitionTime: decodePartitionTime(found.metadata), isCommitted: true }
     }
     return new Map(tasks.map((task) => [task, topology.partitionsOf(task.id).map(positionOf)]))
   }
-}
 
-export async function closeStores(tasks: readonly Task[]): Promise<void> {
-  for (const task of tasks) {
-    task.close()
-    for (const { store } of task.stores) await store.close()
+  async #findFirst(partitions: readonly TopicPartition[]): Promise<void> {
+    const { client, startAt } = this.#options
+    const unknown = startAt === 'earliest' ? partitions : partitions.filter((partition) => !this.#firstOffsets.has(nameOf(partition)))
+    if (unknown.length === 0) return
+    for (const found of await client.listOffsets(unknown, startAt)) this.#firstOffsets.set(nameOf(found), found.offset)
   }
 }
 
-function same(a: TopicPartition, b: TopicPartition): boolean {
-  return a.topic === b.topic && a.partition === b.partition
+/** Closes tasks and their stores, every one of them, and then throws the first error there was. */
+export async function closeStores(tasks: readonly Task[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const task of tasks) {
+    try {
+      task.close()
+    } catch (error) {
+      errors.push(error)
+    }
+    for (const { store } of task.stores) await store.close().catch((error: unknown) => errors.push(error))
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof ConnectionLostError || (error instanceof KafkaError && PASSING.includes(error.scope))
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
 }

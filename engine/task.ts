@@ -11,6 +11,7 @@ import { Punctuations } from './punctuations.ts'
 import type { RecordCollector } from './record-collector.ts'
 import { RecordQueue } from './record-queue.ts'
 import type { ProcessorNode, SubTopology } from './topology.ts'
+import type { RecordPlace } from './transaction.ts'
 
 export interface TaskOptions {
   readonly id: string
@@ -29,6 +30,8 @@ export interface TaskPosition {
   readonly topic: string
   readonly offset: number
   readonly partitionTime: number
+  /** Whether the group has this offset. */
+  readonly isCommitted: boolean
 }
 
 /** Between two looks at how full the transaction is. */
@@ -75,7 +78,7 @@ export class Task {
   resume(positions: readonly TaskPosition[], nowMs: number): void {
     this.#closeChain()
     this.#queues = positions.map(({ topic, offset, partitionTime }) => new RecordQueue({ topic, partition: this.partition, position: offset, partitionTime }))
-    this.#committedPositions = this.#positionsText()
+    this.#committedPositions = positions.every(({ isCommitted }) => isCommitted) ? this.#positionsText() : ''
     const chain = composeChain(this.#options.part, {
       contextOf: (node, output) => this.#context(node, output),
       topic: (name) => this.#collector.topic(name),
@@ -100,6 +103,12 @@ export class Task {
     return this.#queues.some((queue) => queue.hasHead)
   }
 
+  /** The record that is processed next. */
+  get head(): RecordPlace | undefined {
+    const queue = this.#queues[this.#choose()]
+    return queue === undefined ? undefined : { taskId: this.id, topic: queue.topic, offset: queue.cursor.offset }
+  }
+
   /** Processes up to `limit` records, lowest timestamp of the heads first, until the open transaction is full. Answers how many. */
   process(limit: number): number {
     let count = 0
@@ -114,12 +123,12 @@ export class Task {
     return count
   }
 
-  /** Sends the head of the queue at `topic` to the dead-letter topic instead of through the topology. */
-  deadLetterHead(topic: string, error: Error): void {
-    const queue = this.#queues.find((candidate) => candidate.topic === topic)
+  /** Sends the next record to the dead-letter topic instead of through the topology. */
+  deadLetterHead(error: Error, form: 'whole' | 'bare'): void {
+    const queue = this.#queues[this.#choose()]
     const { deadLetterTopic } = this.#options
-    if (queue === undefined || !queue.hasHead || deadLetterTopic === undefined) return
-    new DeadLetters(this.#collector.topic(deadLetterTopic)).send(queue, error)
+    if (queue === undefined || deadLetterTopic === undefined) return
+    new DeadLetters(this.#collector.topic(deadLetterTopic)).send(queue, error, form)
     queue.advance()
     this.#wrote(1)
   }

@@ -11,6 +11,13 @@ export interface PendingBatch {
   readonly layer: StoreLayer | undefined
 }
 
+/** A record of a source partition. */
+export interface RecordPlace {
+  readonly taskId: string
+  readonly topic: string
+  readonly offset: number
+}
+
 /** What is committed together: outputs, state changes, and the input offsets that they came from. */
 export interface Transaction {
   readonly number: number
@@ -21,10 +28,12 @@ export interface Transaction {
   readonly taskIds: Set<string>
   /** Input records processed in it. */
   records: number
+  /** The one record that all of it came from, where records are committed one by one; `deadLetter` says whether it was sent there instead of through the topology. */
+  alone: (RecordPlace & { readonly deadLetter: 'no' | 'whole' | 'bare' }) | undefined
   /** Monotonic time of its first record; `undefined` while it is empty. */
   openedAtMs: number | undefined
 }
 
 export function emptyTransaction(number: number): Transaction {
-  return { number, batches: [], offsets: [], taskIds: new Set(), records: 0, openedAtMs: undefined }
+  return { number, batches: [], offsets: [], taskIds: new Set(), records: 0, alone: undefined, openedAtMs: undefined }
 }
