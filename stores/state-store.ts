@@ -41,7 +41,7 @@ export interface StateStore {
   clear(): Promise<void>
   /** Makes what was applied survive a power cut. */
   flush(): Promise<void>
-  /** Flushes and releases the files. Calling it again does nothing. */
+  /** Flushes and releases the files, in this order; the files also where the flush fails (StoreFailedError). Calling it again does nothing. */
   close(): Promise<void>
 }
 

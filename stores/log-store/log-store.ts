@@ -44,6 +44,8 @@ const DEFAULT_SEGMENT_BYTES = 64 << 20
 const DEFAULT_MEMORY_BUDGET_BYTES = 1 << 30
 const MAX_PREFIX_BYTES = 24
 const COMPACTION_WINDOW_BYTES = 1 << 20
+/** A segment is compacted in this many portions at most. */
+const MAX_PORTIONS = 256
 
 /**
  * A key-value store that is an indexed local copy of its own changelog. What a commit has produced is appended to a file as it is, in one write, and an index in memory points to the
@@ -187,7 +189,7 @@ export class LogStore implements StateStore {
       this.#turn.run(async () => {
         if (this.#state === 'closed') return
         try {
-          if (this.#state === 'ready') await this.#log.sync()
+          if (this.#state === 'ready') await this.#sync()
         } finally {
           this.#state = 'closed'
           await this.#log.close()
@@ -257,8 +259,8 @@ export class LogStore implements StateStore {
   async #housekeep(budgetBytes: number): Promise<void> {
     if (this.#state !== 'ready') return
     const compaction = this.#compaction ?? this.#nextCompaction()
-    // Twice what was appended, whatever the budget: else a small one would let the file grow for ever.
-    const bytes = Math.max(budgetBytes, 2 * this.#appendedBytes)
+    // Whatever the budget: twice what was appended, or the file would grow for ever, and enough to make one large frame of many small ones, or as much would be dead afterwards as before.
+    const bytes = Math.max(budgetBytes, 2 * this.#appendedBytes, this.#options.segmentBytes / MAX_PORTIONS)
     this.#appendedBytes = 0
     if (compaction === undefined) return
     if (!(await this.#turn.run(() => this.#copyPortion(compaction, bytes)))) return
