@@ -1,0 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+const LOOK_EVERY_MS = 20
+
+/**
+ * Looks again and again until there is something, and answers it. The deadline only ends what would hang.
+ *
+ * @throws what was waited for, and what `describe` says of the situation.
+ */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  { deadlineMs = 60_000, describe = () => '' }: { deadlineMs?: number; describe?: () => string } = {},
+): Promise<T> {
+  const endMs = performance.now() + deadlineMs
+  for (;;) {
+    const found = await look()
+    if (found !== undefined && found !== false) return found
+    if (performance.now() > endMs) throw new Error(`${what}: not within ${deadlineMs / 1000} s. ${describe()}`)
+    await delay(LOOK_EVERY_MS)
+  }
+}
