@@ -13,6 +13,7 @@ export class SplicedObject {
   #pieces = new Int32Array(32)
   #pieceCount = 0
   readonly #texts: Buffer[] = []
+  #textCount = 0
   /** The stretch that is being extended; a start of -1: none. */
   #start = -1
   #end = 0
@@ -21,7 +22,7 @@ export class SplicedObject {
   reset(source: Buffer): void {
     this.#source = source
     this.#pieceCount = 0
-    this.#texts.length = 0
+    this.#textCount = 0
     this.#start = -1
     this.#empty = true
   }
@@ -74,6 +75,7 @@ export class SplicedObject {
   }
 
   #text(text: Buffer): number {
-    return this.#texts.push(text) - 1
+    this.#texts[this.#textCount] = text
+    return this.#textCount++
   }
 }

@@ -7,7 +7,7 @@ import { TradeInput, Verdict } from './trade-input.ts'
 import type { TradeOutputs } from './trade-outputs.ts'
 import { TradeEntry } from './trade-state.ts'
 import type { TradeTable } from './trade-table.ts'
-import { openJson, writeEnd, writeExpired } from './trade-text.ts'
+import { openJson, TradeEnd, writeExpired } from './trade-text.ts'
 
 /** Keys that are looked at for each trade that may expire in a portion: some of what is in a bucket is out of date. */
 const LOOKS_PER_TRADE = 8
@@ -18,6 +18,7 @@ export class TradeExpiry {
   readonly #outputs: TradeOutputs
   readonly #businessDate: BusinessDate
   readonly #instants: InstantText
+  readonly #end: TradeEnd
   readonly #portion: number
   readonly #input = new TradeInput()
   readonly #verdict = new Verdict()
@@ -33,6 +34,7 @@ export class TradeExpiry {
     this.#outputs = parts.outputs
     this.#businessDate = parts.businessDate
     this.#instants = parts.instants
+    this.#end = new TradeEnd(parts.instants)
     this.#portion = parts.portion
   }
 
@@ -68,7 +70,7 @@ export class TradeExpiry {
     const value = table.value(input)
     const target = table.begin()
     target.view(openJson(entry.jsonIn(value, this.#part), false))
-    writeEnd(target, true, input.timestamp, this.#instants)
+    this.#end.write(target, true, input.timestamp)
     table.endJson()
     if (entry.hasCase) target.view(entry.caseIn(value, this.#part))
     const next = this.#next.setTo(entry)

@@ -1,4 +1,4 @@
-/** The fields of a trade message. `counter_party_id` is another name of `counterparty_id`; what is ignored may have any value. */
+/** The fields of a trade message. `counter_party_id` is another name of `counterparty_id`; the last three are ignored, whatever their value. */
 export const FIELD = {
   unknown: 0,
   tradeId: 1,
@@ -8,7 +8,9 @@ export const FIELD = {
   bookId: 5,
   maturityDate: 6,
   createdDate: 7,
-  ignored: 8,
+  expired: 8,
+  lastUpdated: 9,
+  expiredAt: 10,
 } as const
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
@@ -21,9 +23,9 @@ const FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>([
   ['book_id', FIELD.bookId],
   ['maturity_date', FIELD.maturityDate],
   ['created_date', FIELD.createdDate],
-  ['expired', FIELD.ignored],
-  ['last_updated', FIELD.ignored],
-  ['expired_at', FIELD.ignored],
+  ['expired', FIELD.expired],
+  ['last_updated', FIELD.lastUpdated],
+  ['expired_at', FIELD.expiredAt],
 ])
 
 const TRADE_ID = Buffer.from('trade_id')
@@ -43,13 +45,13 @@ export function fieldAt(buffer: Buffer, start: number, end: number): Field {
   switch (end - start) {
     case 7:
       if (first === 118) return matches(VERSION, FIELD.version, buffer, start)
-      return first === 98 ? matches(BOOK_ID, FIELD.bookId, buffer, start) : matches(EXPIRED, FIELD.ignored, buffer, start)
+      return first === 98 ? matches(BOOK_ID, FIELD.bookId, buffer, start) : matches(EXPIRED, FIELD.expired, buffer, start)
     case 8:
       return matches(TRADE_ID, FIELD.tradeId, buffer, start)
     case 10:
-      return matches(EXPIRED_AT, FIELD.ignored, buffer, start)
+      return matches(EXPIRED_AT, FIELD.expiredAt, buffer, start)
     case 12:
-      return first === 99 ? matches(CREATED_DATE, FIELD.createdDate, buffer, start) : matches(LAST_UPDATED, FIELD.ignored, buffer, start)
+      return first === 99 ? matches(CREATED_DATE, FIELD.createdDate, buffer, start) : matches(LAST_UPDATED, FIELD.lastUpdated, buffer, start)
     case 13:
       return matches(MATURITY_DATE, FIELD.maturityDate, buffer, start)
     case 15:
@@ -66,7 +68,22 @@ export function fieldOf(name: string): Field {
 }
 
 /** By field, the name it has in messages. */
-export const FIELD_NAMES: readonly string[] = ['', 'trade_id', 'version', 'counterparty_id', 'counter_party_id', 'book_id', 'maturity_date', 'created_date', '']
+export const FIELD_NAMES: readonly string[] = [
+  '',
+  'trade_id',
+  'version',
+  'counterparty_id',
+  'counter_party_id',
+  'book_id',
+  'maturity_date',
+  'created_date',
+  'expired',
+  'last_updated',
+  'expired_at',
+]
+
+/** By field, how its member begins where there are no spaces; nothing for an unknown one. */
+export const BEGINNINGS: readonly (Buffer | undefined)[] = FIELD_NAMES.map((name) => (name === '' ? undefined : Buffer.from(`"${name}":`)))
 
 /** By field, the name it has in outputs, in quotes. */
 export const OUTPUT_NAMES: readonly Buffer[] = FIELD_NAMES.map((name) => Buffer.from(`"${name === 'counter_party_id' ? 'counterparty_id' : name}"`))

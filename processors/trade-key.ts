@@ -18,7 +18,8 @@ export function isTradeId(key: ByteView): boolean {
 /** Why a key that is no trade_id is refused. */
 export function keyRefusal(key: ByteView | undefined): Refusal {
   if (key === undefined) return refusal(KEY, 'null', EXPECTED)
-  if (utf8CodePoints(key) === undefined) return refusal(KEY, `bytes that are not UTF-8 (${key.buffer.toString('hex', key.start, Math.min(key.end, key.start + 64))})`, EXPECTED)
+  if (utf8CodePoints(key) === undefined)
+    return refusal(KEY, `bytes that are not UTF-8 (${key.buffer.toString('hex', key.start, Math.min(key.end, key.start + 64))})`, EXPECTED)
   if (holdsNul(key)) return refusal(KEY, excerpt(key), `${EXPECTED}, without U+0000`)
   return refusal(KEY, key.length === 0 ? 'an empty key' : excerpt(key), EXPECTED)
 }
@@ -30,8 +31,12 @@ export function otherKeyRefusal(key: ByteView, tradeId: string): Refusal {
 
 /** The record lies where murmur2 would not have put it. */
 export function partitionRefusal(found: number, expected: number, partitions: number): Refusal {
-  return refusal('partition', String(found), `partition ${expected} of ${partitions}, by murmur2 of the key`,
-    `the record lies in partition ${found}, but murmur2 puts its key into ${expected} of ${partitions}: the producer's partitioner is probably another one (librdkafka: partitioner=murmur2_random)`)
+  return refusal(
+    'partition',
+    String(found),
+    `partition ${expected} of ${partitions}, by murmur2 of the key`,
+    `the record lies in partition ${found}, but murmur2 puts its key into ${expected} of ${partitions}: the producer's partitioner is probably another one (librdkafka: partitioner=murmur2_random)`,
+  )
 }
 
 function holdsNul(key: ByteView): boolean {

@@ -6,7 +6,7 @@ import { decodeJsonString } from '../serdes/json-text.ts'
 import { dayAt, dayOfText } from './calendar-day.ts'
 import { type Refusal, refusal } from './refusal.ts'
 import { SplicedObject } from './spliced-object.ts'
-import { FIELD, FIELD_NAMES, type Field, fieldAt, fieldOf, OUTPUT_NAMES } from './trade-fields.ts'
+import { BEGINNINGS, FIELD, FIELD_NAMES, type Field, fieldAt, fieldOf, OUTPUT_NAMES } from './trade-fields.ts'
 import { UnknownNames } from './unknown-names.ts'
 
 export const ID_CODE_POINTS = 50
@@ -17,7 +17,6 @@ const COMMA = 44
 const MINUS = 45
 const ZERO = 48
 const NINE = 57
-const COLON = 58
 const OPEN_OBJECT = 123
 const CLOSE_OBJECT = 125
 /** Levels of nesting around a member of the message. */
@@ -31,8 +30,10 @@ const IDENTIFIER = 'a string of 1 to 50 code points'
 const VERSION = 'an integer from 1 to 2147483647'
 const DAY = 'a calendar day as "YYYY-MM-DD"'
 /** By field. */
-const EXPECTED: readonly string[] = ['', IDENTIFIER, VERSION, IDENTIFIER, IDENTIFIER, IDENTIFIER, DAY, DAY, '']
+const EXPECTED: readonly string[] = ['', IDENTIFIER, VERSION, IDENTIFIER, IDENTIFIER, IDENTIFIER, DAY, DAY]
 
+/** A day with its quotes. */
+const DAY_BYTES = 12
 /** What `details.field` says of a fault of the value as a whole. */
 const VALUE = 'value'
 /** More than 200 code points of any text, so that the cut is made there. */
@@ -66,6 +67,8 @@ export class TradeMessage {
   readonly #other = new Text()
   /** What goes out as the version, if it is not as it came in. */
   #versionText: Buffer | undefined
+  /** By field, the one that came next the last time. */
+  readonly #successors: Field[] = FIELD_NAMES.map(() => FIELD.unknown)
   /** Bit n: field n has been seen. */
   #seen = 0
   /** The first one. */
@@ -130,35 +133,52 @@ export class TradeMessage {
     scanner.position++
     let byte = scanner.next()
     if (byte === CLOSE_OBJECT) scanner.position++
+    let field: Field = FIELD.unknown
     while (byte !== CLOSE_OBJECT) {
-      if (!this.#member()) return false
+      const start = scanner.position
+      const named = this.#field(field)
+      if (named === undefined || !this.#member(named, start)) return false
+      field = named
       byte = scanner.next()
       if (byte !== COMMA && byte !== CLOSE_OBJECT) return scanner.fail(scanner.position, 'a comma or }')
       scanner.position++
+      if (byte === COMMA) scanner.next()
     }
     this.#output.drop()
     return scanner.next() === -1 || scanner.fail(scanner.position, 'the end of the text')
   }
 
-  #member(): boolean {
+  /**
+   * A name and its colon. `previous`: the field before it. Messages of a producer have their fields in one order, so the field that came next the last time is tried first:
+   * one comparison does for reading the name and finding out whose it is.
+   */
+  #field(previous: Field): Field | undefined {
     const scanner = this.#scanner
-    if (scanner.next() !== QUOTE) return scanner.fail(scanner.position, 'a name in quotes')
-    const start = scanner.position
-    if (!scanner.string()) return false
     const name = this.#name
-    name.start = scanner.stringStart
-    name.end = scanner.stringEnd
-    name.escaped = scanner.stringEscaped
-    if (scanner.next() !== COLON) return scanner.fail(scanner.position, 'a colon')
-    scanner.position++
-    const first = scanner.next()
-    const field = name.escaped ? fieldOf(decodeJsonString(scanner.buffer, name.start, name.end)) : fieldAt(scanner.buffer, name.start, name.end)
-    if (field === FIELD.unknown) return this.#unknown(start)
-    if (field === FIELD.ignored) {
-      this.#output.drop()
-      return scanner.value(DEPTH)
+    const expected = this.#successors[previous] ?? FIELD.unknown
+    const beginning = BEGINNINGS[expected]
+    if (beginning !== undefined && startsWith(scanner, beginning)) {
+      name.start = scanner.position + 1
+      scanner.position += beginning.length
+      name.end = scanner.position - 2
+      name.escaped = false
+      return expected
     }
-    return this.#known(field, first, start)
+    if (!scanner.name()) return undefined
+    const { buffer, stringStart, stringEnd, stringEscaped } = scanner
+    name.start = stringStart
+    name.end = stringEnd
+    name.escaped = stringEscaped
+    const field = stringEscaped ? fieldOf(decodeJsonString(buffer, stringStart, stringEnd)) : fieldAt(buffer, stringStart, stringEnd)
+    this.#successors[previous] = field
+    return field
+  }
+
+  #member(field: Field, start: number): boolean {
+    if (field === FIELD.unknown) return this.#unknown(start)
+    if (field < FIELD.expired) return this.#known(field, this.#scanner.next(), start)
+    this.#output.drop()
+    return this.#scanner.value(DEPTH)
   }
 
   #unknown(start: number): boolean {
@@ -226,8 +246,14 @@ export class TradeMessage {
   }
 
   #version(first: number, start: number): boolean {
-    const scanner = this.#scanner
     this.#versionText = undefined
+    const plain = this.#plainVersion(start)
+    if (plain > 0) {
+      this.version = plain
+      this.readableVersion = plain
+      return true
+    }
+    const scanner = this.#scanner
     if (first !== MINUS && !(first >= ZERO && first <= NINE)) return this.#wrongType(FIELD.version, start)
     if (!scanner.number()) return false
     const version = integerAt(scanner.buffer, start, scanner.position, HIGHEST_VERSION)
@@ -236,18 +262,40 @@ export class TradeMessage {
       this.version = version
       this.readableVersion = version
       // 1.0 and 1e0 go out as 1: whoever reads an integer there would stumble over them.
-      if (!isPlain(scanner.buffer, start, scanner.position)) this.#versionText = Buffer.from(String(version))
+      this.#versionText = Buffer.from(String(version))
     }
     return true
+  }
+
+  /** Takes a version that is written as up to nine digits and a comma; else answers 0 and takes nothing. */
+  #plainVersion(start: number): number {
+    const scanner = this.#scanner
+    const { buffer } = scanner
+    const last = Math.min(scanner.end - 1, start + 9)
+    let version = 0
+    let at = start
+    for (; at < last; at++) {
+      const digit = (buffer[at] ?? 0) - ZERO
+      if (digit < 0 || digit > 9 || (digit === 0 && version === 0)) break
+      version = version * 10 + digit
+    }
+    if (buffer[at] !== COMMA) return 0
+    scanner.position = at
+    return version
   }
 
   #day(field: Field, first: number, start: number): boolean {
     const scanner = this.#scanner
     if (first !== QUOTE) return this.#wrongType(field, start)
-    if (!scanner.string()) return false
-    const day = scanner.stringEscaped ? dayOfText(this.#stringText()) : dayAt(scanner.buffer, scanner.stringStart, scanner.stringEnd)
-    if (day === undefined) this.#wrong(field, start)
-    else if (field === FIELD.maturityDate) this.maturityDay = day
+    let day =
+      start + DAY_BYTES <= scanner.end && scanner.buffer[start + DAY_BYTES - 1] === QUOTE ? dayAt(scanner.buffer, start + 1, start + DAY_BYTES - 1) : undefined
+    if (day !== undefined) scanner.position = start + DAY_BYTES
+    else {
+      if (!scanner.string()) return false
+      if (scanner.stringEscaped) day = dayOfText(this.#stringText())
+      if (day === undefined) this.#wrong(field, start)
+    }
+    if (day !== undefined && field === FIELD.maturityDate) this.maturityDay = day
     return true
   }
 
@@ -303,9 +351,10 @@ export class TradeMessage {
     const { faultAt, faultExpected, end } = this.#scanner
     const found = faultAt >= end ? 'the end' : this.#excerpt(faultAt, faultAt + 20)
     this.readableVersion = undefined
-    this.#fault = end === start
-      ? refusal(VALUE, '0 bytes', 'a JSON object', 'value: found 0 bytes, expected a JSON object; a delete is a null value')
-      : refusal(VALUE, found, faultExpected, `value: not JSON, found ${found} at byte ${faultAt - start}, expected ${faultExpected}`)
+    this.#fault =
+      end === start
+        ? refusal(VALUE, '0 bytes', 'a JSON object', 'value: found 0 bytes, expected a JSON object; a delete is a null value')
+        : refusal(VALUE, found, faultExpected, `value: not JSON, found ${found} at byte ${faultAt - start}, expected ${faultExpected}`)
     return false
   }
 
@@ -330,7 +379,9 @@ export class TradeMessage {
   }
 }
 
-function isPlain(buffer: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if ((buffer[at] ?? 0) < ZERO || (buffer[at] ?? 0) > NINE) return false
+function startsWith({ buffer, position, end }: JsonScanner, beginning: Buffer): boolean {
+  const { length } = beginning
+  if (position + length > end) return false
+  for (let i = 0; i < length; i++) if (buffer[position + i] !== beginning[i]) return false
   return true
 }

@@ -1,6 +1,6 @@
 import type { Processor, ProcessorContext, ProcessorSupplier, StreamRecord } from '../engine/processor.ts'
 import { ByteView } from '../records/byte-view.ts'
-import { ByteWriter } from '../records/byte-writer.ts'
+import type { ByteWriter } from '../records/byte-writer.ts'
 import { partitionOf } from '../records/murmur2.ts'
 import { canonicalJson } from '../serdes/canonical-json.ts'
 import { AuditEntry } from './audit-entry.ts'
@@ -21,7 +21,7 @@ import { TradeRequests } from './trade-requests.ts'
 import { TRADE_RULES_DEFAULTS, type TradeRulesSettings } from './trade-rules-settings.ts'
 import { TradeEntry } from './trade-state.ts'
 import { TradeTable } from './trade-table.ts'
-import { APPENDED, closedText, LARGEST_FORM_BYTES, openJson, writeEnd } from './trade-text.ts'
+import { APPENDED, closedText, LARGEST_FORM_BYTES, openJson, TradeEnd } from './trade-text.ts'
 
 /** Names of the stores, each with `prefixBytes` as `TRADE_PREFIX_BYTES` and `REQUEST_PREFIX_BYTES` say. */
 export const TRADES_STORE = 'trades'
@@ -50,6 +50,7 @@ class TradeProcessor implements Processor<ByteView, ByteView> {
   readonly #rules: TradeRulesSettings
   readonly #businessDate: BusinessDate
   readonly #instants = new InstantText()
+  readonly #end = new TradeEnd(this.#instants)
   readonly #outputs: TradeOutputs
   readonly #table: TradeTable
   readonly #requests: TradeRequests
@@ -99,11 +100,23 @@ class TradeProcessor implements Processor<ByteView, ByteView> {
   #again(input: TradeInput, { first, same }: { first: RequestAnswer; same: boolean }): void {
     if (!same) {
       if (input.value !== undefined) this.#message.read(input.value)
-      this.#unreadable(input, refusal('request-id', input.requestId?.toString(), 'the key and value of its first record, or a new id', 'request id reused: the first record with it had another key or value'))
+      this.#unreadable(
+        input,
+        refusal(
+          'request-id',
+          input.requestId?.toString(),
+          'the key and value of its first record, or a new id',
+          'request id reused: the first record with it had another key or value',
+        ),
+      )
       return
     }
     // The value is the same as the first time, so what was read of it then holds; a delete has no version of its own.
-    this.#verdict.set('DUPLICATE', input.value === undefined ? undefined : (first.version ?? undefined), `the request was processed before, with outcome ${first.outcome}`)
+    this.#verdict.set(
+      'DUPLICATE',
+      input.value === undefined ? undefined : (first.version ?? undefined),
+      `the request was processed before, with outcome ${first.outcome}`,
+    )
     this.#verdict.firstOutcome = first.outcome
   }
 
@@ -119,7 +132,8 @@ class TradeProcessor implements Processor<ByteView, ByteView> {
     else if (!good) this.#invalid(input, message.refusal())
     else if (value === undefined) this.#delete(input)
     else if (!about && key !== undefined) this.#invalid(input, otherKeyRefusal(key, message.tradeIdText()))
-    else if (!this.#fits(input, value)) this.#invalid(input, refusal('value', `${value.length} bytes`, `a trade that fits, in its largest output, into ${this.#rules.maxMessageBytes} bytes`))
+    else if (!this.#fits(input, value))
+      this.#invalid(input, refusal('value', `${value.length} bytes`, `a trade that fits, in its largest output, into ${this.#rules.maxMessageBytes} bytes`))
     else this.#trade(input)
   }
 
@@ -180,7 +194,7 @@ class TradeProcessor implements Processor<ByteView, ByteView> {
     const { entry } = table
     const { version, maturityDay } = this.#message
     if (entry.hasCase) this.#cases.take(input)
-    writeEnd(target, false, input.timestamp, this.#instants)
+    this.#end.write(target, false, input.timestamp)
     table.endJson()
     table.put(input, this.#next.setLive(version, maturityDay))
     const trade = table.json(this.#new)

@@ -150,7 +150,9 @@ export function readTradeState(value: ByteView): TradeState {
 
 export function unknownFormat(value: ByteView, store: string, expected: number): Error {
   const found = value.length === 0 ? 'an empty value' : `a value of ${value.length} bytes in format ${value.buffer[value.start]}`
-  return new Error(`store ${store}: found ${found}, expected format ${expected}: it was written by another release; start that release, or rebuild the store from its changelog`)
+  return new Error(
+    `store ${store}: found ${found}, expected format ${expected}: it was written by another release; start that release, or rebuild the store from its changelog`,
+  )
 }
 
 function int32At(buffer: Buffer, at: number): number {

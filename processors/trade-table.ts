@@ -69,7 +69,8 @@ export class TradeTable {
 
   /** The whole value of the trade that was found; valid until the next call to the store. */
   value(input: TradeInput): ByteView {
-    if (input.key === undefined || !this.#store.getHashed(input.key, input.hash, this.#value)) throw new Error('store trades: a value that could be peeked at is not there')
+    if (input.key === undefined || !this.#store.getHashed(input.key, input.hash, this.#value))
+      throw new Error('store trades: a value that could be peeked at is not there')
     return this.#value
   }
 

@@ -1,10 +1,10 @@
 import type { ByteView } from '../records/byte-view.ts'
-import type { ByteWriter } from '../records/byte-writer.ts'
+import { ByteWriter } from '../records/byte-writer.ts'
 import { INSTANT_BYTES, type InstantText } from './instant-text.ts'
 
 /** The end of a trade as outputs have it. Its length is fixed, so that the content of a stored trade is found without reading it. */
-const LIVE = Buffer.from(',"expired":false,"last_updated":"')
-const EXPIRED = Buffer.from(',"expired":true,"last_updated":"')
+const LIVE = ',"expired":false,"last_updated":"'
+const EXPIRED = ',"expired":true,"last_updated":"'
 const END = Buffer.from('"}')
 const CLOSE_OBJECT = 125
 
@@ -17,17 +17,46 @@ const EXPIRED_AT = Buffer.from(',"expired_at":"')
 export const APPENDED: ReadonlySet<string> = new Set(['expired', 'last_updated'])
 
 /** A reason of 200 code points that JSON writes as six bytes each, and a topic name of 249 characters. */
-const LONGEST_CASE_BYTES = Buffer.byteLength(`{"outcome":"PAST_MATURITY","reason":"","source":{"topic":"","partition":2147483647,"offset":9007199254740991}}`) + 200 * 6 + 249
+const LONGEST_CASE_BYTES =
+  Buffer.byteLength(`{"outcome":"PAST_MATURITY","reason":"","source":{"topic":"","partition":2147483647,"offset":9007199254740991}}`) + 200 * 6 + 249
 
 /** How much longer than its open JSON a trade is in its largest output form, `trade.repaired`; its value in the state store is smaller. */
 export const LARGEST_FORM_BYTES = TRADE.length + LIVE.length + REPAIRED.length + LONGEST_CASE_BYTES + REPAIRED_AT.length + 2 * (INSTANT_BYTES + END.length)
 
-/** Ends the open JSON of a trade. */
-export function writeEnd(target: ByteWriter, expired: boolean, timestamp: number, instants: InstantText): void {
-  const state = expired ? EXPIRED : LIVE
-  target.copy(state, 0, state.length)
-  instants.write(target, timestamp)
-  target.copy(END, 0, END.length)
+/** Writes the end of a trade's JSON behind its members. It remembers the last one: records of one moment have the same. */
+export class TradeEnd {
+  readonly #instants: InstantText
+  readonly #live = new ByteWriter(64)
+  readonly #expired = new ByteWriter(64)
+  #timestamp = Number.NaN
+
+  constructor(instants: InstantText) {
+    this.#instants = instants
+  }
+
+  write(target: ByteWriter, expired: boolean, timestamp: number): void {
+    if (timestamp !== this.#timestamp) this.#prepare(timestamp)
+    const end = expired ? this.#expired : this.#live
+    target.copy(end.buffer, 0, end.position)
+  }
+
+  #prepare(timestamp: number): void {
+    this.#timestamp = timestamp
+    this.#prepareOne(this.#live, LIVE, timestamp)
+    this.#prepareOne(this.#expired, EXPIRED, timestamp)
+  }
+
+  #prepareOne(end: ByteWriter, text: string, timestamp: number): void {
+    if (end.position === 0) {
+      end.ascii(text)
+      this.#instants.write(end, timestamp)
+      end.copy(END, 0, END.length)
+    } else {
+      end.position = text.length
+      this.#instants.write(end, timestamp)
+      end.position += END.length
+    }
+  }
 }
 
 /** Takes off from a trade's JSON what `writeEnd` wrote. */

@@ -44,7 +44,8 @@ export class UnknownNames {
 
   #mapOfListed(): Map<string, number> {
     const mapped = new Map<string, number>()
-    for (let at = 0; at < this.#count * 3; at += 3) mapped.set(decodeJsonString(this.#buffer, this.#listed[at] ?? 0, this.#listed[at + 1] ?? 0), this.#listed[at + 2] ?? 0)
+    for (let at = 0; at < this.#count * 3; at += 3)
+      mapped.set(decodeJsonString(this.#buffer, this.#listed[at] ?? 0, this.#listed[at + 1] ?? 0), this.#listed[at + 2] ?? 0)
     return mapped
   }
 

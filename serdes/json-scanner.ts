@@ -1,4 +1,4 @@
-import { ByteView } from '../records/byte-view.ts'
+import type { ByteView } from '../records/byte-view.ts'
 
 /** A fault that leaves the text readable as JSON: the scan goes on, the first one is kept. */
 export type JsonContentFault = 'U+0000' | 'unpaired surrogate' | 'too deep'
@@ -146,7 +146,8 @@ export class JsonScanner {
     if (byte === MINUS || (byte >= ZERO && byte <= NINE)) return this.number()
     for (const literal of LITERALS) {
       if (literal[0] !== byte) continue
-      for (let i = 1; i < literal.length; i++) if (this.position + i >= this.end || this.buffer[this.position + i] !== literal[i]) return this.fail(this.position, 'a value')
+      for (let i = 1; i < literal.length; i++)
+        if (this.position + i >= this.end || this.buffer[this.position + i] !== literal[i]) return this.fail(this.position, 'a value')
       this.position += literal.length
       return true
     }

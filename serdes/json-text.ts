@@ -27,10 +27,18 @@ export function writeInteger(target: ByteWriter, value: number): void {
   for (let limit = 10; value >= limit; limit *= 10) digits++
   let rest = value
   const start = target.position
-  for (let at = start + digits - 1; at >= start; at--) {
+  let at = start + digits - 1
+  for (; rest > 0x7fffffff; at--) {
     const shorter = Math.floor(rest / 10)
-    buffer[at] = 48 + rest - shorter * 10
+    // In this order: 48 more than the largest safe integer is none.
+    buffer[at] = rest - shorter * 10 + 48
     rest = shorter
+  }
+  // Within 31 bits division is by integers, which is faster.
+  for (let small = rest | 0; at >= start; at--) {
+    const shorter = (small / 10) | 0
+    buffer[at] = 48 + small - shorter * 10
+    small = shorter
   }
   target.position = start + digits
 }

@@ -164,7 +164,8 @@ export class MemoryStore implements KeyValueAccess {
   }
 
   watch(listener: (key: ByteView, prefix: ByteView) => void): void {
-    for (const [key, { value }] of this.entries) listener(new ByteView(Buffer.from(key, 'latin1')), new ByteView(value, 0, Math.min(value.length, this.#prefixBytes)))
+    for (const [key, { value }] of this.entries)
+      listener(new ByteView(Buffer.from(key, 'latin1')), new ByteView(value, 0, Math.min(value.length, this.#prefixBytes)))
   }
 
   #lend(key: ByteView, into: ByteView, limit: number): boolean {
