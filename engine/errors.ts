@@ -1,3 +1,6 @@
+import { ConnectionLostError } from '../ports/broker.ts'
+import { KafkaError } from '../ports/kafka-error.ts'
+
 /** Errors of the runtime, named by what has to be recovered. */
 
 /** Tasks have gone to another instance, or the group no longer knows this one: close without a commit, join again. */
@@ -26,4 +29,14 @@ export class ProcessingError extends Error {
     this.partition = at.partition
     this.offset = at.offset
   }
+}
+
+/** What is repeated after an abort. Everything else is a setting, a permission or a defect: repeating it would go on for ever. */
+export function isRecoverable(error: unknown): boolean {
+  if (error instanceof KafkaError) return error.scope !== 'fatal'
+  return error instanceof ProcessingError || error instanceof TaskMigratedError || error instanceof ConnectionLostError
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -1,5 +1,7 @@
-import { StreamThreadFatalError } from './errors.ts'
+import { RecordRefusedError } from '../ports/kafka-error.ts'
+import { ProcessingError, StreamThreadFatalError } from './errors.ts'
 import type { Task } from './task.ts'
+import type { Failure } from './thread-commits.ts'
 import type { RecordPlace, Transaction } from './transaction.ts'
 
 /** A record to be taken out, and in which form the dead-letter topic gets it. */
@@ -22,24 +24,18 @@ export class Isolation {
     return this.#singleUntil.size > 0
   }
 
-  /** Its processing threw. */
-  refuse(place: RecordPlace, error: Error): void {
-    this.#refuse({ ...place, error, form: 'whole' })
-  }
-
   /**
-   * The broker refused a batch of `transaction`. Where one record was alone in it, it is that one; otherwise everything up to where the tasks stand now goes one by one.
+   * Which records have to be taken out when they come round again, as far as the failure says.
    *
-   * @throws StreamThreadFatalError where no input record is to blame, or not even the bare dead letter is taken: there is nothing left to take out.
+   * @throws StreamThreadFatalError without a dead-letter topic: there is no place for them.
    */
-  refusedByBroker(error: Error, transaction: Transaction, tasks: Iterable<Task>): void {
-    const { alone, records } = transaction
-    if (alone?.deadLetter === 'bare') throw new StreamThreadFatalError(`the dead-letter topic refuses ${alone.topic}@${alone.offset} of task ${alone.taskId} even without key and value: ${error.message}`, { cause: error })
-    if (records === 0) throw new StreamThreadFatalError(`the broker refuses what a punctuation of tasks ${[...transaction.taskIds].join(', ')} wrote: ${error.message}`, { cause: error })
-    if (alone !== undefined) return this.#refuse({ ...alone, error, form: alone.deadLetter === 'no' ? 'whole' : 'bare' })
-    for (const task of tasks) {
-      for (const queue of task.queues) this.#singleUntil.set(`${task.id} ${queue.topic}`, queue.position)
+  remember({ error, transaction }: Failure, { deadLetterTopic, tasks }: { deadLetterTopic: string | undefined; tasks: Iterable<Task> }): void {
+    if (!(error instanceof ProcessingError || error instanceof RecordRefusedError)) return
+    if (deadLetterTopic === undefined) {
+      throw new StreamThreadFatalError(`${error.message}; the record was not committed. Mend what refused it, or name a dead-letter topic (deadLettersTo) and it is taken out`, { cause: error })
     }
+    if (error instanceof ProcessingError) this.#refuse({ taskId: error.taskId, topic: error.topic, offset: error.offset, error, form: 'whole' })
+    else if (transaction !== undefined) this.#refusedByBroker(error, transaction, tasks)
   }
 
   /** Whether a record of this task has to be taken out: then it is looked at record by record. */
@@ -72,6 +68,21 @@ export class Isolation {
     for (const id of taskIds) {
       this.#refused = this.#refused.filter(({ taskId }) => taskId !== id)
       for (const at of [...this.#singleUntil.keys()]) if (at.startsWith(`${id} `)) this.#singleUntil.delete(at)
+    }
+  }
+
+  /**
+   * The broker refused a batch of `transaction`. Where one record was alone in it, it is that one; otherwise everything up to where the tasks stand now goes one by one.
+   *
+   * @throws StreamThreadFatalError where no input record is to blame, or not even the bare dead letter is taken: there is nothing left to take out.
+   */
+  #refusedByBroker(error: Error, transaction: Transaction, tasks: Iterable<Task>): void {
+    const { alone, records } = transaction
+    if (alone?.deadLetter === 'bare') throw new StreamThreadFatalError(`the dead-letter topic refuses ${alone.topic}@${alone.offset} of task ${alone.taskId} even without key and value: ${error.message}`, { cause: error })
+    if (records === 0) throw new StreamThreadFatalError(`the broker refuses what a punctuation of tasks ${[...transaction.taskIds].join(', ')} wrote: ${error.message}`, { cause: error })
+    if (alone !== undefined) return this.#refuse({ ...alone, error, form: alone.deadLetter === 'no' ? 'whole' : 'bare' })
+    for (const task of tasks) {
+      for (const queue of task.queues) this.#singleUntil.set(`${task.id} ${queue.topic}`, queue.position)
     }
   }
 

@@ -1,13 +1,9 @@
-import { ConnectionLostError } from '../ports/broker.ts'
 import { type Clock, sleep, type Timer } from '../ports/clock.ts'
 import { type Failpoint, noFailpoint } from '../ports/failpoint.ts'
-import type { Fetcher, KafkaClient, TransactionalProducer } from '../ports/kafka-client.ts'
-import { KafkaError, RecordRefusedError } from '../ports/kafka-error.ts'
+import type { Fetcher, KafkaClient } from '../ports/kafka-client.ts'
 import type { ApplicationTopology } from './application-topology.ts'
-import type { ChangelogStore } from './changelog-store.ts'
-import { CommitPace, type CommitPaceOptions } from './commit-pace.ts'
-import { Committer } from './commit.ts'
-import { ProcessingError, StreamThreadFatalError, TaskMigratedError } from './errors.ts'
+import type { CommitPaceOptions } from './commit-pace.ts'
+import { asError, isRecoverable, ProcessingError, StreamThreadFatalError } from './errors.ts'
 import { GenerationWatch } from './generation-watch.ts'
 import { Isolation } from './isolation.ts'
 import { ClassicMembership } from './membership/classic-membership.ts'
@@ -18,9 +14,11 @@ import { Signal } from './signal.ts'
 import type { StoreSupplier } from './store-supplier.ts'
 import type { Task, TaskPosition } from './task.ts'
 import { TaskStarter } from './task-starter.ts'
-import { newCounters, type ThreadSnapshot } from './thread-statistics.ts'
+import { newCounters, snapshotOf, type ThreadSnapshot } from './thread-statistics.ts'
+import { type Failure, ThreadCommits } from './thread-commits.ts'
+import { ThreadProcessing } from './thread-processing.ts'
+import { ThreadProducers } from './thread-producers.ts'
 import { ThreadTasks } from './thread-tasks.ts'
-import type { Transaction } from './transaction.ts'
 
 export interface StreamThreadOptions {
   /** `<application>-<process>-<thread>`, the same after a restart: instance id of the member and stem of the transactional ids. */
@@ -54,27 +52,10 @@ export interface ThreadEvent {
 
 export type StreamThreadState = 'created' | 'starting' | 'running' | 'recovering' | 'stopping' | 'stopped' | 'failed'
 
-/** Ids of the transactional producers of a thread. */
-export function transactionalIds(threadName: string): readonly [string, string] {
-  return [`${threadName}-a`, `${threadName}-b`]
-}
-
-/** Records between two turns of the event loop: some 2 ms of work, so that answers and heartbeats are served in between. */
-const RECORDS_PER_TURN = 1_024
 const IDLE_WAIT_MS = 250
-/** How often a position that moved without a record (transaction markers) is committed. */
-const POSITION_COMMIT_MS = 1_000
-/** Compaction of stores after a commit: a few milliseconds of copying. */
-const HOUSEKEEPING_BYTES = 2_000_000
 /** Between recoveries with no commit between them, doubled each time. */
 const RECOVERY_PAUSE_MS = 25
 const RECOVERY_PAUSE_LIMIT_MS = 2_000
-
-/** Why the thread has to recover; with the transaction that failed, if it was one. */
-interface Failure {
-  readonly error: unknown
-  readonly transaction: Transaction | undefined
-}
 
 /**
  * A stream thread: one member of the group, its tasks, its transactional producers, one loop.
@@ -94,33 +75,26 @@ export class StreamThread implements MembershipListener {
   readonly #clock: Clock
   readonly #signal: Signal
   readonly #collector: RecordCollector
-  readonly #producers: readonly TransactionalProducer[]
+  readonly #producers: ThreadProducers
   readonly #watch: GenerationWatch
-  readonly #committer: Committer
   readonly #membership: Membership
   readonly #fetcher: Fetcher
   readonly #starter: TaskStarter
-  readonly #pace: CommitPace
   readonly #isolation = new Isolation()
   readonly #counters = newCounters()
   readonly #tasks: ThreadTasks
-  readonly #paused = new Set<Task>()
-  readonly #commits = new Set<Promise<void>>()
+  readonly #commits: ThreadCommits
+  readonly #processing: ThreadProcessing
   #assigned: Assigned | undefined
   #lost: Error | undefined
-  #failure: Failure | undefined
   #fatal: Error | undefined
   #stop: 'leave' | 'stay' | undefined
   /** Aborted when a recovery need not go on: the tasks are lost, or the thread ends. */
   #interrupt = new AbortController()
   #isCutShort = false
-  #hasFailedStore = false
   /** Tasks to be given up are closed as soon as their stores are; then the group is told. */
   #rejoinReason: string | undefined
-  #recoveriesInARow = 0
   #fetcherReady: Promise<void> | undefined
-  #turn = 0
-  #positionsLookedAtMs = 0
   #stopTimer: Timer | undefined
 
   constructor(options: StreamThreadOptions) {
@@ -128,11 +102,8 @@ export class StreamThread implements MembershipListener {
     this.#options = options
     this.#clock = clock
     this.#signal = new Signal(clock)
-    this.#pace = new CommitPace(options.pace)
     this.#collector = new RecordCollector(topology.partitionCounts)
-    this.#producers = transactionalIds(options.name)
-      .slice(0, options.producers)
-      .map((transactionalId) => client.transactionalProducer({ transactionalId, transactionTimeoutMs: options.transactionTimeoutMs }))
+    this.#producers = new ThreadProducers({ client, clock, name: options.name, count: options.producers, transactionTimeoutMs: options.transactionTimeoutMs })
     this.#membership = new ClassicMembership({
       client,
       groupId: topology.applicationId,
@@ -143,12 +114,6 @@ export class StreamThread implements MembershipListener {
       listener: this,
     })
     this.#watch = new GenerationWatch(() => this.#membership)
-    this.#committer = new Committer({
-      producers: this.#producers,
-      membership: this.#watch,
-      failpoint: options.failpoint ?? noFailpoint,
-      storeFailed: (store, error) => this.#storeFailed(store, error),
-    })
     this.#fetcher = client.fetcher({ readCommitted: true })
     this.#starter = new TaskStarter({
       client,
@@ -161,6 +126,24 @@ export class StreamThread implements MembershipListener {
       ...(options.onRestore && { onRestore: options.onRestore }),
     })
     this.#tasks = new ThreadTasks({ starter: this.#starter, changed: this.#signal.raise, failed: (error) => this.failed(asError(error)) })
+    const shared = { collector: this.#collector, isolation: this.#isolation, clock, counters: this.#counters, running: this.#tasks.running }
+    this.#commits = new ThreadCommits({
+      ...shared,
+      producers: this.#producers.all,
+      membership: this.#watch,
+      failpoint: options.failpoint ?? noFailpoint,
+      pace: options.pace,
+      signal: this.#signal,
+      onFirstCommit: options.onFirstCommit,
+      reportFailedStore: (message) => this.#report('store-failed', message),
+    })
+    this.#processing = new ThreadProcessing({
+      ...shared,
+      fetcher: this.#fetcher,
+      maxBufferedBytes: options.maxBufferedBytes,
+      isCommitting: () => this.#commits.inFlight > 0,
+      deadLettered: (message) => this.#report('dead-letter', message),
+    })
   }
 
   /** Runs until `stop` or until the thread cannot go on; then it rejects and says why. */
@@ -168,7 +151,7 @@ export class StreamThread implements MembershipListener {
     this.state = 'starting'
     try {
       // Before the join: what a predecessor left open is aborted, so that nobody waits for its time-out.
-      await this.#initialiseProducers()
+      await this.#producers.initialise()
       this.#membership.start()
       this.state = 'running'
       while (this.#stop === undefined) await this.#iterate()
@@ -196,12 +179,7 @@ export class StreamThread implements MembershipListener {
   }
 
   snapshot(): ThreadSnapshot {
-    const running = [...this.#tasks.running.values()].map((task) => ({
-      id: task.id,
-      state: task.state,
-      positions: task.queues.map(({ topic, partition, position, lag }) => ({ topic, partition, position, lag })),
-      stores: task.stores.map(({ store }) => ({ name: store.name, keys: store.size, position: store.position })),
-    }))
+    const running = [...this.#tasks.running.values()].map(snapshotOf)
     const starting = this.#tasks.startingIds.map((id) => ({ id, state: 'restoring', positions: [], stores: [] }))
     return { name: this.#options.name, state: this.state, ...this.#counters, tasks: [...running, ...starting] }
   }
@@ -238,22 +216,22 @@ export class StreamThread implements MembershipListener {
   async #iterate(): Promise<void> {
     if (this.#fatal !== undefined) throw this.#fatal
     if (this.#lost !== undefined) return this.#closeLost(this.#lost)
-    if (this.#failure !== undefined) return this.#recover(this.#failure)
+    if (this.#commits.failure !== undefined) return this.#recover(this.#commits.failure)
     if (this.#tasks.hasStarted) return this.#takeStarted()
-    if (this.#hasFailedStore) return this.#replaceFailed()
+    if (this.#commits.hasFailedStore) return this.#replaceFailed()
     if (this.#assigned !== undefined) return this.#follow(this.#assigned)
     this.#tasks.startMissing()
     this.#rejoinIfDue()
-    this.#takeChunks()
+    this.#processing.takeChunks()
     try {
-      const processed = this.#process()
-      this.#punctuate()
-      const dueInMs = this.#commitIfDue()
+      const processed = this.#processing.process()
+      this.#processing.punctuate()
+      const dueInMs = this.#commits.commitIfDue(this.#processing.hasInput)
       if (processed > 0 && !this.#collector.full) await this.#clock.turn()
       else await this.#idle(dueInMs)
     } catch (error) {
       if (!(error instanceof ProcessingError)) throw error
-      this.#failure = { error, transaction: undefined }
+      this.#commits.failure = { error, transaction: undefined }
     }
   }
 
@@ -269,138 +247,6 @@ export class StreamThread implements MembershipListener {
       this.#signal.raise()
     })
     await this.#signal.wait(waitMs)
-  }
-
-  #takeChunks(): void {
-    for (let taken = this.#fetcher.take(); taken !== undefined; taken = this.#fetcher.take()) {
-      const task = this.#taskOf(taken.topic, taken.partition)
-      if (task === undefined || task.state !== 'running') continue
-      if (taken.kind === 'failure') throw new StreamThreadFatalError(unreadable(taken))
-      task.push(taken)
-      this.#bound(task)
-    }
-  }
-
-  /** Back pressure by bytes: a full queue stops its partition's fetch. */
-  #bound(task: Task): void {
-    const full = task.queues.some((queue) => queue.bufferedBytes > this.#options.maxBufferedBytes)
-    if (full === this.#paused.has(task)) return
-    for (const queue of task.queues) full ? this.#fetcher.pause(queue) : this.#fetcher.resume(queue)
-    full ? this.#paused.add(task) : this.#paused.delete(task)
-  }
-
-  #process(): number {
-    const running = [...this.#tasks.running.values()]
-    let processed = 0
-    for (let i = 0; i < running.length && processed < RECORDS_PER_TURN && !this.#collector.full; i++) {
-      const task = running[(this.#turn + i) % running.length]
-      if (task === undefined || task.state !== 'running') continue
-      const count = this.#processTask(task, RECORDS_PER_TURN - processed)
-      if (count > 0) this.#bound(task)
-      processed += count
-    }
-    // The next turn begins with another task: under load each one gets its share.
-    this.#turn++
-    this.#counters.recordsProcessed += processed
-    return processed
-  }
-
-  #processTask(task: Task, limit: number): number {
-    const refused = this.#isolation.refusedHead(task)
-    if (refused === undefined && !this.#isolation.single) return this.#collector.open.alone === undefined ? task.process(this.#isolation.concerns(task) ? 1 : limit) : 0
-    if (this.#collector.open.taskIds.size > 0 || this.#committer.inFlight > 0) return 0
-    this.#isolation.passed(this.#tasks.running.values())
-    const { head } = task
-    if (head === undefined) return 0
-    // A dead letter too is alone in its transaction, so that it is known whom the broker refuses.
-    this.#collector.open.alone = { ...head, deadLetter: refused?.form ?? 'no' }
-    if (refused === undefined) return task.process(1)
-    task.deadLetterHead(refused.error, refused.form)
-    this.#isolation.taken(refused)
-    this.#counters.deadLetters++
-    this.#report('dead-letter', refused.error.message)
-    return 1
-  }
-
-  #punctuate(): void {
-    const nowMs = this.#clock.now()
-    for (const task of this.#tasks.running.values()) {
-      if (this.#collector.full || this.#collector.open.alone !== undefined) return
-      if (task.state === 'running') task.punctuate(nowMs)
-    }
-  }
-
-  /** Starts a commit where one is due; answers in how many milliseconds the next one will be. */
-  #commitIfDue(): number {
-    const { open } = this.#collector
-    const nowMs = this.#clock.monotonicMs()
-    this.#addMovedPositions(nowMs)
-    if (open.taskIds.size === 0 || !this.#committer.ready) return IDLE_WAIT_MS
-    open.openedAtMs ??= nowMs
-    const inputWaiting = !this.#isolation.single && open.alone === undefined && this.#hasInput()
-    const dueInMs = this.#pace.dueInMs({ records: open.records, openedAtMs: open.openedAtMs }, { nowMs, inputWaiting, full: this.#collector.full })
-    if (dueInMs > 0) return dueInMs
-    this.#commit()
-    return IDLE_WAIT_MS
-  }
-
-  #hasInput(): boolean {
-    for (const task of this.#tasks.running.values()) if (task.state === 'running' && task.hasRecords) return true
-    return false
-  }
-
-  /** Adds tasks whose position moved without a record, now and then: an idle partition shows lag 0, whatever the others do. */
-  #addMovedPositions(nowMs: number): void {
-    if (nowMs - this.#positionsLookedAtMs < POSITION_COMMIT_MS) return
-    this.#positionsLookedAtMs = nowMs
-    for (const task of this.#tasks.running.values()) if (task.state === 'running' && task.positionMoved) this.#collector.open.taskIds.add(task.id)
-  }
-
-  #commit(): void {
-    const transaction = this.#collector.seal()
-    for (const id of transaction.taskIds) transaction.offsets.push(...(this.#tasks.running.get(id)?.offsetsToCommit() ?? []))
-    this.#pace.started(this.#clock.monotonicMs())
-    const done = this.#committer.commit(transaction).then(
-      () => this.#committed(transaction),
-      (error: unknown) => {
-        this.#failure ??= { error, transaction }
-        this.#counters.transactionsFailed++
-      },
-    )
-    this.#commits.add(done)
-    void done.then(() => {
-      this.#commits.delete(done)
-      this.#signal.raise()
-    })
-    void this.#committer.sent.then(this.#signal.raise)
-  }
-
-  async #committed(transaction: Transaction): Promise<void> {
-    if (this.#counters.recordsCommitted === 0 && transaction.records > 0) this.#options.onFirstCommit?.()
-    this.#counters.transactionsCommitted++
-    this.#counters.recordsCommitted += transaction.records
-    this.#recoveriesInARow = 0
-    const stores = new Set(transaction.batches.flatMap(({ store }) => store ?? []))
-    this.#collector.recycle(transaction)
-    const nowMs = this.#clock.now()
-    for (const store of stores) {
-      if (store.failed) continue
-      try {
-        await store.store.caughtUp(nowMs)
-        await store.store.housekeep(HOUSEKEEPING_BYTES)
-      } catch (error) {
-        this.#storeFailed(store, asError(error))
-      }
-    }
-  }
-
-  /** Ends and applies everything that was processed. Whether it succeeded stands in `#failure`. */
-  async #flush(): Promise<void> {
-    while (this.#failure === undefined && (this.#collector.open.taskIds.size > 0 || this.#commits.size > 0)) {
-      if (this.#collector.open.taskIds.size > 0 && this.#committer.ready) this.#commit()
-      await this.#signal.wait(IDLE_WAIT_MS)
-    }
-    await Promise.all(this.#commits)
   }
 
   /** Works off an assignment: what moves is committed and closed, what is new is brought up beside the running tasks. */
@@ -422,7 +268,7 @@ export class StreamThread implements MembershipListener {
 
   /** A store that could not take a committed batch holds less than the log: its task is closed, started again and so brought up from the changelog. */
   async #replaceFailed(): Promise<void> {
-    this.#hasFailedStore = false
+    this.#commits.hasFailedStore = false
     const broken = this.#broken()
     if (broken.length > 0) await this.#giveUp(broken)
   }
@@ -435,17 +281,16 @@ export class StreamThread implements MembershipListener {
   async #giveUp(leaving: readonly Task[]): Promise<void> {
     for (const task of leaving) {
       task.state = 'suspended'
-      for (const queue of task.queues) this.#fetcher.remove(queue)
+      this.#processing.stopFetching(task)
     }
-    await this.#flush()
+    await this.#commits.flush()
     // Where the flush failed, the tasks are lost, not retried: the recovery finds them gone.
     await this.#closeTasks(leaving)
   }
 
   async #closeTasks(tasks: readonly Task[]): Promise<void> {
     for (const task of tasks) {
-      for (const queue of task.queues) this.#fetcher.remove(queue)
-      this.#paused.delete(task)
+      this.#processing.stopFetching(task)
     }
     this.#isolation.forget(tasks.map((task) => task.id))
     await this.#tasks.close(tasks)
@@ -461,7 +306,6 @@ export class StreamThread implements MembershipListener {
 
   #resume(task: Task, positions: readonly TaskPosition[]): void {
     task.resume(positions, this.#clock.now())
-    this.#paused.delete(task)
     for (const { topic, offset } of positions) this.#fetcher.assign({ topic, partition: task.partition }, { offset, leaderEpoch: undefined })
   }
 
@@ -473,16 +317,15 @@ export class StreamThread implements MembershipListener {
     this.state = 'recovering'
     const { message } = asError(failure.error)
     this.#report('recovering', message)
-    await Promise.all(this.#commits)
+    await this.#commits.settled()
     if (!isRecoverable(failure.error)) throw new StreamThreadFatalError(`a transaction cannot be committed, and repeating it does not help: ${message}`, { cause: failure.error })
-    this.#remember(failure)
-    this.#discardOpen()
+    this.#isolation.remember(failure, { deadLetterTopic: this.#options.topology.topology.deadLetterTopic, tasks: this.#tasks.running.values() })
+    this.#commits.discardOpen()
     // The first time at once; what fails again and again must not keep the brokers busy.
-    if (this.#recoveriesInARow > 0) await sleep(this.#clock, Math.min(RECOVERY_PAUSE_MS * 2 ** this.#recoveriesInARow, RECOVERY_PAUSE_LIMIT_MS), this.#interrupt.signal)
-    this.#recoveriesInARow++
-    await this.#initialiseProducers()
-    this.#committer.reset()
-    this.#failure = undefined
+    if (this.#commits.recoveriesInARow > 0) await sleep(this.#clock, Math.min(RECOVERY_PAUSE_MS * 2 ** this.#commits.recoveriesInARow, RECOVERY_PAUSE_LIMIT_MS), this.#interrupt.signal)
+    this.#commits.recoveriesInARow++
+    await this.#producers.initialise()
+    this.#commits.reset()
     await this.#takeUpAgain()
     this.#counters.recoveries++
     this.state = 'running'
@@ -491,7 +334,7 @@ export class StreamThread implements MembershipListener {
 
   /** Interrupted, it leaves the tasks as they are: nothing is fetched for them, and whoever interrupted closes them. */
   async #takeUpAgain(): Promise<void> {
-    for (const task of this.#tasks.running.values()) for (const queue of task.queues) this.#fetcher.remove(queue)
+    for (const task of this.#tasks.running.values()) this.#processing.stopFetching(task)
     await this.#closeTasks(this.#broken())
     const brought = await this.#starter.bringUp([...this.#tasks.running.values()], this.#interrupt.signal)
     if (brought === undefined) return
@@ -499,30 +342,14 @@ export class StreamThread implements MembershipListener {
     for (const task of brought.tasks) this.#resume(task, brought.positions.get(task) ?? [])
   }
 
-  /** Which records have to be taken out when they come round again. Without a dead-letter topic there is no place for them: the thread stops. */
-  #remember({ error, transaction }: Failure): void {
-    if (!(error instanceof ProcessingError || error instanceof RecordRefusedError)) return
-    if (this.#options.topology.topology.deadLetterTopic === undefined) {
-      throw new StreamThreadFatalError(`${error.message}; the record was not committed. Mend what refused it, or name a dead-letter topic (deadLettersTo) and it is taken out`, { cause: error })
-    }
-    if (error instanceof ProcessingError) this.#isolation.refuse({ taskId: error.taskId, topic: error.topic, offset: error.offset }, error)
-    else if (transaction !== undefined) this.#isolation.refusedByBroker(error, transaction, this.#tasks.running.values())
-  }
-
-  #discardOpen(): void {
-    this.#collector.discard()
-    for (const task of this.#tasks.running.values()) for (const store of task.stores) store.discard()
-  }
-
   /** The group does not know this member any more: nothing it has may be committed. */
   async #closeLost(reason: Error): Promise<void> {
     this.#report('lost', reason.message)
-    await Promise.all(this.#commits)
-    this.#discardOpen()
+    await this.#commits.settled()
+    this.#commits.discardOpen()
     await this.#closeAll()
-    await this.#initialiseProducers()
-    this.#committer.reset()
-    this.#failure = undefined
+    await this.#producers.initialise()
+    this.#commits.reset()
     // A loss that came meanwhile is another one.
     if (this.#lost !== reason) return
     this.#lost = undefined
@@ -531,33 +358,32 @@ export class StreamThread implements MembershipListener {
 
   async #closeAll(): Promise<void> {
     const tasks = [...this.#tasks.running.values()]
-    for (const task of tasks) for (const queue of task.queues) this.#fetcher.remove(queue)
-    this.#paused.clear()
+    for (const task of tasks) this.#processing.stopFetching(task)
     this.#isolation.forget(tasks.map((task) => task.id))
     await this.#tasks.closeAll()
   }
 
   async #close(how: 'leave' | 'stay'): Promise<void> {
     this.state = 'stopping'
-    if (this.#lost === undefined && this.#fatal === undefined) await this.#flush()
-    await Promise.all(this.#commits)
-    this.#discardOpen()
+    if (this.#lost === undefined && this.#fatal === undefined) await this.#commits.flush()
+    await this.#commits.settled()
+    this.#commits.discardOpen()
     await this.#closeAll()
     // What could not be committed is aborted, so that whoever takes over does not wait for its time-out.
-    if (this.#lost !== undefined || this.#failure !== undefined) await this.#initialiseProducers().catch(() => {})
+    if (this.#lost !== undefined || this.#commits.failure !== undefined) await this.#producers.initialise().catch(() => {})
     if (how === 'leave') await this.#membership.leave()
     else await this.#membership.close()
     await this.#fetcher.close()
-    await this.#closeProducers()
+    await this.#producers.close()
   }
 
   /** After a fatal error: nothing more is committed, everything is let go. The error that is thrown is the first one. */
   async #abandon(error: Error): Promise<void> {
     this.#watch.lost(error)
     this.#interrupt.abort()
-    await Promise.allSettled([this.#membership.close(), this.#fetcher.close(), this.#closeProducers()])
+    await Promise.allSettled([this.#membership.close(), this.#fetcher.close(), this.#producers.close()])
     // They reject now, unless they are being applied: stores are closed behind that.
-    await Promise.allSettled(this.#commits)
+    await this.#commits.settled()
     await this.#closeAll().catch(() => {})
   }
 
@@ -565,53 +391,10 @@ export class StreamThread implements MembershipListener {
   #cutShort(): void {
     this.#isCutShort = true
     this.#watch.lost(new Error('the thread was stopped and the brokers did not answer in time'))
-    void this.#closeProducers()
-  }
-
-  /** A producer that somebody fences while it is initialised is initialised again: a twin is told apart by the group, which throws one of them out. */
-  async #initialiseProducers(): Promise<void> {
-    for (;;) {
-      try {
-        await Promise.all(this.#producers.map((producer) => producer.initialise()))
-        return
-      } catch (error) {
-        if (!isRecoverable(error) || this.#isCutShort || this.#fatal !== undefined) throw error
-        await sleep(this.#clock, RECOVERY_PAUSE_LIMIT_MS)
-      }
-    }
-  }
-
-  async #closeProducers(): Promise<void> {
-    await Promise.all(this.#producers.map((producer) => producer.close()))
-  }
-
-  #storeFailed(store: ChangelogStore, error: Error): void {
-    if (store.failed) return
-    store.failed = true
-    this.#hasFailedStore = true
-    this.#report('store-failed', `store ${store.store.name} (${store.topic}-${store.partition}) could not take a committed batch and will be restored: ${error.message}`)
-  }
-
-  #taskOf(topic: string, partition: number): Task | undefined {
-    for (const task of this.#tasks.running.values()) if (task.partition === partition && task.queues.some((queue) => queue.topic === topic)) return task
-    return undefined
+    void this.#producers.close()
   }
 
   #report(kind: ThreadEvent['kind'], message: string): void {
     this.#options.report?.({ kind, message })
   }
-}
-
-/** What is repeated after an abort. Everything else is a setting, a permission or a defect: repeating it would go on for ever. */
-function isRecoverable(error: unknown): boolean {
-  if (error instanceof KafkaError) return error.scope !== 'fatal'
-  return error instanceof ProcessingError || error instanceof TaskMigratedError || error instanceof ConnectionLostError
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
-}
-
-function unreadable(failure: { topic: string; partition: number; reason: string; message: string }): string {
-  return `input ${failure.topic}-${failure.partition} cannot be read on: ${failure.message} (${failure.reason}). Records may have been deleted before they were processed; reset the group's offset for this partition if that is meant`
 }

@@ -1,4 +1,5 @@
 import type { StreamThreadState } from './stream-thread.ts'
+import type { Task } from './task.ts'
 
 /** What a stream thread has done since it started. Counters only go up. */
 export interface ThreadCounters {
@@ -28,4 +29,13 @@ export interface TaskSnapshot {
 
 export function newCounters(): ThreadCounters {
   return { recordsCommitted: 0, recordsProcessed: 0, transactionsCommitted: 0, transactionsFailed: 0, recordsRestored: 0, recoveries: 0, deadLetters: 0 }
+}
+
+export function snapshotOf(task: Task): TaskSnapshot {
+  return {
+    id: task.id,
+    state: task.state,
+    positions: task.queues.map(({ topic, partition, position, lag }) => ({ topic, partition, position, lag })),
+    stores: task.stores.map(({ store }) => ({ name: store.name, keys: store.size, position: store.position })),
+  }
 }
