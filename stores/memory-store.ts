@@ -57,7 +57,10 @@ export class MemoryStore implements StateStore {
   async apply(batches: readonly ChangelogBatch[], position: number, positionEpoch: number | undefined): Promise<void> {
     if (this.#isClosed) throw new Error(`store ${this.name} was used after it had been closed; open it again`)
     const from = this.position ?? 0
-    if (position < from) throw new RangeError(`store ${this.name} is at changelog offset ${from} and was to be moved back to ${position}; clear it if the changelog has been replaced`)
+    if (position < from)
+      throw new RangeError(
+        `store ${this.name} is at changelog offset ${from} and was to be moved back to ${position}; clear it if the changelog has been replaced`,
+      )
     // All of it is read before any of it is applied: a batch that is not sound must leave nothing behind.
     const changes: Change[] = []
     for (const batch of [...batches].sort((a, b) => a.baseOffset - b.baseOffset)) this.#read(batch, { from, below: position }, changes)
@@ -70,7 +73,8 @@ export class MemoryStore implements StateStore {
   }
 
   forEach(visit: (key: ByteView, prefix: ByteView) => void): void {
-    for (const { key, value } of this.#entries.values()) visit(this.#key.set(key, 0, key.length), this.#value.set(value, 0, Math.min(this.#prefixBytes, value.length)))
+    for (const { key, value } of this.#entries.values())
+      visit(this.#key.set(key, 0, key.length), this.#value.set(value, 0, Math.min(this.#prefixBytes, value.length)))
   }
 
   entries(visit: (key: ByteView, value: ByteView, timestamp: number) => void): void {
@@ -101,13 +105,17 @@ export class MemoryStore implements StateStore {
     const cursor = this.#cursor
     const { key, value } = cursor
     cursor.reset(batch.bytes, batch.start, batch.end)
-    if (!cursor.nextBatch() || cursor.batchEnd !== batch.end) throw new CorruptBatchError(batch.baseOffset, `found ${batch.end - batch.start} bytes, expected exactly one batch`)
+    if (!cursor.nextBatch() || cursor.batchEnd !== batch.end)
+      throw new CorruptBatchError(batch.baseOffset, `found ${batch.end - batch.start} bytes, expected exactly one batch`)
     if (cursor.isControl) return
     const shift = batch.baseOffset - cursor.baseOffset
     while (cursor.nextRecord()) {
       const offset = cursor.offset + shift
       if (offset < offsets.from || !cursor.hasKey) continue
-      if (offset >= offsets.below) throw new RangeError(`store ${this.name} was given a record at offset ${offset}, at or beyond the position ${offsets.below} that it was to have afterwards`)
+      if (offset >= offsets.below)
+        throw new RangeError(
+          `store ${this.name} was given a record at offset ${offset}, at or beyond the position ${offsets.below} that it was to have afterwards`,
+        )
       const entry = cursor.hasValue ? { key: key.copy(), value: value.copy(), timestamp: cursor.timestamp } : undefined
       changes.push({ name: nameOf(key), entry })
     }

@@ -1,79 +1,183 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { systemRandom } from '../ports/system-random.ts'
-import { nodeDisk } from './node-disk.ts'
-import { StateDirectory, StateDirectoryError, type StateDirectoryOptions } from './state-directory.ts'
+import { expect, test } from 'vitest'
+import { StateDirectory, type StateDirectoryOptions } from './state-directory.ts'
+import { StateDirectoryError, type StateDirectoryFault } from './state-directory-error.ts'
+import { MemoryDisk } from './testing/memory-disk.ts'
+import { numbersFrom } from './testing/state-store-contract.ts'
 
-let folder = ''
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'state-directory-'))
-})
-afterEach(() => rm(folder, { recursive: true, force: true }))
+const PATH = '/data/state/trades'
+let uuids = 0
+const random = { next: () => 0, uuid: () => `00000000-0000-4000-8000-${String(++uuids).padStart(12, '0')}` }
 
-function options(changes: Partial<StateDirectoryOptions> = {}): StateDirectoryOptions {
-  return { disk: nodeDisk, random: systemRandom, path: join(folder, 'app'), applicationId: 'app', clusterId: 'cluster', topology: 'trades:24', ...changes }
+function open(disk: MemoryDisk, options: Partial<StateDirectoryOptions> = {}): Promise<StateDirectory> {
+  return StateDirectory.open({
+    disk,
+    random,
+    dataDirectory: '/data',
+    applicationId: 'trades',
+    clusterId: 'cluster-1',
+    stores: new Map([['trade-state', 'format 1']]),
+    ...options,
+  })
 }
 
-async function opened(changes: Partial<StateDirectoryOptions> = {}): Promise<string> {
-  const directory = await StateDirectory.open(options(changes))
-  await directory.release()
+async function made(disk: MemoryDisk): Promise<string> {
+  const directory = await open(disk)
+  await directory.close()
   return directory.processId
 }
 
-test('a restart is the same process', async () => {
-  const first = await opened()
-  expect(first).toMatch(/^[0-9a-f-]{36}$/)
-  expect(await opened()).toBe(first)
+async function refusal(opening: Promise<StateDirectory>): Promise<{ fault: StateDirectoryFault; message: string }> {
+  const error = await opening.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof StateDirectoryError)) throw new Error(`expected a StateDirectoryError, found ${String(error)}`)
+  return { fault: error.fault, message: error.message }
+}
+
+test('a restart is the same process, with the ids that were recorded', async () => {
+  const disk = new MemoryDisk()
+  const first = await open(disk)
+  expect(first.isNew).toBe(true)
+  await Promise.all([first.recordInstanceId('i-1'), first.recordInstanceId('i-2'), first.recordTransactionalId('t-a'), first.recordTransactionalId('t-a')])
+  await first.forgetInstanceId('i-1')
+  await first.close()
+  const again = await open(disk)
+  expect([again.processId, again.isNew, again.instanceIds, again.transactionalIds]).toEqual([first.processId, false, ['i-2'], ['t-a']])
 })
 
-test('two processes cannot have it at once; when one lets go, the other can', async () => {
-  const first = await StateDirectory.open(options())
-  await expect(StateDirectory.open(options())).rejects.toThrow(/in use by another process; stop that one first/)
-  await first.release()
-  await opened()
+test('only one at a time, in one process too; after closing the next one may', async () => {
+  const disk = new MemoryDisk()
+  const first = await open(disk)
+  expect((await refusal(open(disk))).fault).toBe('locked')
+  await first.close()
+  await (await open(disk)).close()
 })
 
-test.each([
-  [{ clusterId: 'other' }, /another Kafka cluster: found cluster, expected other/],
-  [{ applicationId: 'other' }, /another application: found app, expected other/],
-  [{ topology: 'trades:16' }, /another set of stores: found trades:24, expected trades:16/],
-])('a foreign directory is refused, and left as it is: %j', async (changes, message) => {
-  const processId = await opened()
-  await expect(StateDirectory.open(options(changes))).rejects.toThrow(message)
-  expect(await opened()).toBe(processId)
+test('a refusal releases the lock and changes nothing', async () => {
+  const disk = new MemoryDisk()
+  const processId = await made(disk)
+  const before = disk.files()
+  const { fault, message } = await refusal(open(disk, { clusterId: 'cluster-2' }))
+  expect(fault).toBe('foreign')
+  expect(message).toBe(
+    'the state in /data/state/trades was built from Kafka cluster cluster-1, the brokers that were reached are cluster cluster-2. Correct the broker addresses, or use another data directory for this cluster',
+  )
+  expect(disk.files()).toEqual(before)
+  expect((await open(disk)).processId).toBe(processId)
 })
 
-test('a copy is refused; taken over on purpose it is a process of its own', async () => {
-  const original = await opened()
-  const copy = join(folder, 'copy')
-  await cp(join(folder, 'app'), copy, { recursive: true })
-  await expect(StateDirectory.open(options({ path: copy }))).rejects.toThrow(/is a copy.*state.adopt=true/)
-  const adopted = await opened({ path: copy, adopt: true })
-  expect(adopted).not.toBe(original)
-  expect(await opened({ path: copy })).toBe(adopted)
+test('the state of another application is refused', async () => {
+  const disk = new MemoryDisk()
+  await made(disk)
+  await disk.rename(`${PATH}/identity.json`, '/data/state/orders/identity.json')
+  expect(await refusal(open(disk, { applicationId: 'orders' }))).toMatchObject({
+    fault: 'foreign',
+    message: expect.stringContaining('belongs to application trades, expected orders'),
+  })
 })
 
-test('a newer format, a broken identity, stores without an identity: refused, with what to do', async () => {
-  await opened()
-  const file = join(folder, 'app', 'identity.json')
-  const identity = JSON.parse(await readFile(file, 'utf8'))
-  await writeFile(file, JSON.stringify({ ...identity, formatVersion: 99 }))
-  await expect(StateDirectory.open(options())).rejects.toThrow(/format version: found 99, expected at most 1. It was written by a newer release/)
-  await writeFile(file, '{"half')
-  await expect(StateDirectory.open(options())).rejects.toThrow(/cannot be read/)
-  await rm(file)
-  await nodeDisk.makeDirectory(join(folder, 'app', 'tasks', '0_1'))
-  await expect(StateDirectory.open(options())).rejects.toThrow(StateDirectoryError)
+test('a copy is refused, until somebody adopts it', async () => {
+  const disk = new MemoryDisk()
+  const processId = await made(disk)
+  disk.put(`${PATH}/identity.json`, disk.files().get(`${PATH}/identity.json`) ?? Buffer.alloc(0))
+  const { fault, message } = await refusal(open(disk))
+  expect(fault).toBe('copied')
+  expect(message).toContain('start once with the option to adopt the directory')
+  const adopted = await open(disk, { adopt: true })
+  expect(adopted.processId).toBe(processId)
+  await adopted.close()
+  expect((await open(disk)).processId).toBe(processId)
 })
 
-test('a fact is recorded once and survives', async () => {
-  const directory = await StateDirectory.open(options())
-  expect(await directory.recordOnce('partitions:in', '12')).toBe('12')
-  expect(await directory.recordOnce('partitions:in', '13')).toBe('12')
-  await directory.release()
-  const again = await StateDirectory.open(options())
-  expect(await again.recordOnce('partitions:in', '14')).toBe('12')
-  await again.release()
+test('adopting is for copies: a foreign directory stays refused', async () => {
+  const disk = new MemoryDisk()
+  await made(disk)
+  expect((await refusal(open(disk, { adopt: true, clusterId: 'cluster-2' }))).fault).toBe('foreign')
+})
+
+test('a later format is refused, whatever else it holds', async () => {
+  const disk = new MemoryDisk()
+  disk.put(`${PATH}/identity.json`, Buffer.from('{"format":2,"owner":"x"}'))
+  expect(await refusal(open(disk))).toMatchObject({ fault: 'newer', message: expect.stringContaining('has format 2, this version knows formats up to 1') })
+})
+
+test.each(['', '{', '[]', '{"format":1}', '{"format":1,"clusterId":7}'])('an identity that cannot be read (%s) is refused', async (content) => {
+  const disk = new MemoryDisk()
+  disk.put(`${PATH}/identity.json`, Buffer.from(content))
+  expect((await refusal(open(disk))).fault).toBe('damaged')
+})
+
+test('records that cannot be read are refused', async () => {
+  const disk = new MemoryDisk()
+  await made(disk)
+  disk.put(`${PATH}/records.json`, Buffer.from('{'))
+  expect((await refusal(open(disk))).fault).toBe('damaged')
+})
+
+test('state without an identity is refused', async () => {
+  const disk = new MemoryDisk()
+  disk.put(`${PATH}/stores/trade-state/0/segments`, Buffer.from('x'))
+  expect(await refusal(open(disk))).toMatchObject({ fault: 'foreign', message: expect.stringContaining('trade-state') })
+})
+
+test('a store that is described differently is refused; new ones come, old ones stay', async () => {
+  const disk = new MemoryDisk()
+  await made(disk)
+  await (await open(disk, { stores: new Map([['other', 'format 1']]) })).close()
+  expect((await refusal(open(disk, { stores: new Map([['trade-state', 'format 2']]) }))).message).toContain(
+    'was written as "format 1", the topology now describes it as "format 2"',
+  )
+  await (
+    await open(disk, {
+      stores: new Map([
+        ['trade-state', 'format 1'],
+        ['other', 'format 1'],
+      ]),
+    })
+  ).close()
+})
+
+test('a fact is recorded once', async () => {
+  const disk = new MemoryDisk()
+  const first = await open(disk)
+  expect(first.fact('partitions of trades')).toBeUndefined()
+  await first.recordOnce('partitions of trades', '12')
+  await first.recordOnce('partitions of trades', '12')
+  await first.close()
+  const again = await open(disk)
+  expect(again.fact('partitions of trades')).toBe('12')
+  await expect(again.recordOnce('partitions of trades', '24')).rejects.toThrow(
+    'partitions of trades is 24, but the state in /data/state/trades was built with 12',
+  )
+})
+
+test('names that could leave the directory are refused', async () => {
+  const disk = new MemoryDisk()
+  for (const applicationId of ['', '..', 'a/b', 'a b', 'x'.repeat(201)]) expect((await refusal(open(disk, { applicationId }))).fault).toBe('name')
+  const directory = await open(disk)
+  expect(() => directory.storePath('../x', 0)).toThrow(StateDirectoryError)
+  expect(disk.operations.filter(({ path }) => !path.startsWith(PATH))).toEqual([])
+})
+
+test('stores have places, and those that are there are found', async () => {
+  const disk = new MemoryDisk()
+  const directory = await open(disk)
+  expect(directory.storePath('trade-state', 11)).toBe('/data/state/trades/stores/trade-state/11')
+  for (const partition of [11, 2]) disk.put(`${directory.storePath('trade-state', partition)}/segments`, Buffer.alloc(1))
+  expect(await directory.storedPartitions('trade-state')).toEqual([2, 11])
+})
+
+test('a crash at any step of creation leaves a directory that opens', async () => {
+  const undisturbed = new MemoryDisk()
+  await made(undisturbed)
+  for (let step = 0; step < undisturbed.operations.length; step++) {
+    for (const fault of ['crash-before', 'crash-torn', 'crash-after'] as const) {
+      const disk = new MemoryDisk()
+      disk.failAt(step, fault)
+      await expect(open(disk)).rejects.toThrow()
+      const random = numbersFrom(step)
+      for (const after of [disk.restarted(), disk.powerCut(random), disk.powerCut(random)]) await (await open(after)).close()
+    }
+  }
 })

@@ -72,7 +72,10 @@ export class StoreFailedError extends Error {
   readonly store: string
 
   constructor(store: string, reason: string, cause: unknown) {
-    super(`state store ${store} has failed: ${reason}: ${cause instanceof Error ? cause.message : String(cause)}. It takes nothing more until it is opened again; what was applied before is still there`, { cause })
+    super(
+      `state store ${store} has failed: ${reason}: ${cause instanceof Error ? cause.message : String(cause)}. It takes nothing more until it is opened again; what was applied before is still there`,
+      { cause },
+    )
     this.store = store
   }
 }

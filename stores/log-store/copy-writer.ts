@@ -35,7 +35,9 @@ export class CopyWriter {
     const offsetDelta = offset - this.#baseOffset
     const timestampDelta = timestamp - this.#baseTimestamp
     const valueLength = value === undefined ? -1 : value.length
-    writer.varint(2 + varlongSize(timestampDelta) + varintSize(offsetDelta) + varintSize(key.length) + key.length + varintSize(valueLength) + Math.max(0, valueLength))
+    writer.varint(
+      2 + varlongSize(timestampDelta) + varintSize(offsetDelta) + varintSize(key.length) + key.length + varintSize(valueLength) + Math.max(0, valueLength),
+    )
     writer.byte(0)
     writer.varlong(timestampDelta)
     writer.varint(offsetDelta)

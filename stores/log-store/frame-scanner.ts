@@ -70,7 +70,8 @@ export class FrameScanner {
   }
 
   #filled(bytes: number): void {
-    if (bytes < this.#neededBytes) throw new Error(`a segment has become shorter while it was read: ${bytes} of ${this.#neededBytes} bytes at ${this.#windowAt}`)
+    if (bytes < this.#neededBytes)
+      throw new Error(`a segment has become shorter while it was read: ${bytes} of ${this.#neededBytes} bytes at ${this.#windowAt}`)
     this.#windowEnd = bytes
   }
 }

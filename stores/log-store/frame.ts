@@ -17,7 +17,19 @@ import { checksum, HEADER_BYTES } from '../../records/record-batch.ts'
  * the log is lost, they fall back with the data. Records of a changelog frame below `firstOffset` were in the store already and do not belong to the frame.
  */
 const MAGIC = 0x54574631
-const AT = { magic: 0, checksum: 4, frameBytes: 8, kind: 12, batchCount: 16, partition: 20, leaderEpoch: 24, firstOffset: 28, position: 36, caughtUpMs: 44, batches: 52 } as const
+const AT = {
+  magic: 0,
+  checksum: 4,
+  frameBytes: 8,
+  kind: 12,
+  batchCount: 16,
+  partition: 20,
+  leaderEpoch: 24,
+  firstOffset: 28,
+  position: 36,
+  caughtUpMs: 44,
+  batches: 52,
+} as const
 const BATCH_ENTRY_BYTES = 16
 const KINDS = [undefined, 'changelog', 'copied'] as const
 
@@ -73,7 +85,10 @@ export function frameHeaderBytes(batchCount: number): number {
 }
 
 /** What a stretch of bytes begins with: a whole frame with a sound header, one of which more bytes have to be seen (how many, counted from its start), or neither. */
-export type FrameFound = { readonly kind: 'frame'; readonly fields: FrameFields; readonly frameBytes: number; readonly batches: readonly FramedBatch[] } | { readonly kind: 'more'; readonly bytes: number } | { readonly kind: 'bad'; readonly reason: string }
+export type FrameFound =
+  | { readonly kind: 'frame'; readonly fields: FrameFields; readonly frameBytes: number; readonly batches: readonly FramedBatch[] }
+  | { readonly kind: 'more'; readonly bytes: number }
+  | { readonly kind: 'bad'; readonly reason: string }
 
 /** Reads the frame at `start`. Everything in it may be damaged: nothing is used before it is checked. */
 export function readFrame(buffer: Buffer, start: number, end: number): FrameFound {
@@ -91,7 +106,8 @@ export function readFrame(buffer: Buffer, start: number, end: number): FrameFoun
   let from = start + headerBytes
   for (let i = 0, at = start + AT.batches; i < batchCount; i++, at += BATCH_ENTRY_BYTES) {
     const to = from + buffer.readUInt32BE(at + 8)
-    if (to > start + frameBytes || to - from < HEADER_BYTES || buffer.readUInt32BE(at + 12) !== checksum(buffer, from)) return bad(`its batch ${i + 1} of ${batchCount} is another one`)
+    if (to > start + frameBytes || to - from < HEADER_BYTES || buffer.readUInt32BE(at + 12) !== checksum(buffer, from))
+      return bad(`its batch ${i + 1} of ${batchCount} is another one`)
     batches.push({ bytes: buffer, start: from, end: to, baseOffset: readInt64(buffer, at) })
     from = to
   }

@@ -49,7 +49,7 @@ export class KeyIndex {
     this.#budgetBytes = options.memoryBudgetBytes
     this.#keyInFile = options.keyInFile
     for (let i = 0; i < 1 << PART_BITS; i++) this.#parts.push(new Part())
-    this.#slotBytes = this.#parts.length * (SLOT_WORDS * 4 << INITIAL_SLOT_BITS)
+    this.#slotBytes = this.#parts.length * ((SLOT_WORDS * 4) << INITIAL_SLOT_BITS)
   }
 
   get indexBytes(): number {

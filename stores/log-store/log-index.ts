@@ -151,7 +151,8 @@ export class LogIndex {
       this.#readBuffers[sizeLog] = buffer
     }
     const bytes = this.#log.byTag(tag).file.readSync(buffer, position)
-    if (bytes < length) throw new Error(`segment ${this.#log.byTag(tag).id} of a state store has been shortened: a value of ${length} bytes at ${position} ends after ${bytes}`)
+    if (bytes < length)
+      throw new Error(`segment ${this.#log.byTag(tag).id} of a state store has been shortened: a value of ${length} bytes at ${position} ends after ${bytes}`)
     into.set(buffer, 0, length)
   }
 

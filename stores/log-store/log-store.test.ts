@@ -47,7 +47,10 @@ describe('compaction', () => {
     const store = await openOn(disk, { segmentBytes: 10_000, deadShare: 0.5 })
     const random = numbersFrom(1)
     for (let round = 0; round < 400; round++) {
-      await commit(store, Array.from({ length: 10 }, () => ({ key: `key-${random() % 100}`, value: 'v'.repeat(100) })))
+      await commit(
+        store,
+        Array.from({ length: 10 }, () => ({ key: `key-${random() % 100}`, value: 'v'.repeat(100) })),
+      )
       await store.housekeep(0)
     }
     const { liveBytes, fileBytes, keys } = store.stats()
@@ -60,7 +63,10 @@ describe('compaction', () => {
   test('a tombstone stays while an older segment may hold its key, and goes with the oldest', async () => {
     const disk = new MemoryDisk()
     const store = await openOn(disk, { deadShare: 0.3 })
-    await commit(store, [{ key: 'removed', value: 'v'.repeat(200) }, { key: 'stays', value: 'v'.repeat(600) }])
+    await commit(store, [
+      { key: 'removed', value: 'v'.repeat(200) },
+      { key: 'stays', value: 'v'.repeat(600) },
+    ])
     await commit(store, [{ key: 'removed' }, { key: 'hot', value: 'v'.repeat(700) }])
     for (let i = 0; i < 3; i++) await commit(store, [{ key: 'hot', value: 'w'.repeat(700) }])
     await compact(store, disk)
@@ -82,7 +88,11 @@ describe('compaction', () => {
     const store = await openOn(disk, { deadShare: 0.95 })
     await commit(store, [{ key: 'stays', value: 'v'.repeat(900) }])
     const oldest = segmentFiles(disk)[0]
-    for (let i = 0; i < 30; i++) await commit(store, Array.from({ length: 10 }, (_, n) => ({ key: `never-there-${i}-${n}` })))
+    for (let i = 0; i < 30; i++)
+      await commit(
+        store,
+        Array.from({ length: 10 }, (_, n) => ({ key: `never-there-${i}-${n}` })),
+      )
     await compact(store, disk)
     expect(segmentFiles(disk)).not.toContain(oldest)
     expect(getText(store, 'stays')).toBe('v'.repeat(900))
@@ -208,7 +218,10 @@ test('above the memory budget keys stay in the file, and everything works as bef
   const { arenaBytes, indexBytes } = store.stats()
   expect(arenaBytes + indexBytes).toBeLessThan(40_000 * 70)
   for (const i of [0, 20_000, 39_999]) expect([getText(store, `key-${i}`), peekText(store, `key-${i}`)]).toEqual([`value ${i}`, 'val'])
-  await commit(store, writes.slice(0, 39_990).map(({ key }) => ({ key })))
+  await commit(
+    store,
+    writes.slice(0, 39_990).map(({ key }) => ({ key })),
+  )
   expect([...contentOf(store).keys()]).toEqual(writes.slice(39_990).map(({ key }) => key))
 })
 
@@ -218,7 +231,14 @@ test('a restored batch with gaps is kept as it is', async () => {
   await store.apply([changelogBatch([{ key: 'a', value: '1' }], 100), changelogBatch([{ key: 'b', value: '2' }], 5_000_000_000)], 6_000_000_000, 3)
   await store.close()
   const again = await openOn(disk)
-  expect([[...contentOf(again)], again.position, again.positionEpoch]).toEqual([[['a', '1'], ['b', '2']], 6_000_000_000, 3])
+  expect([[...contentOf(again)], again.position, again.positionEpoch]).toEqual([
+    [
+      ['a', '1'],
+      ['b', '2'],
+    ],
+    6_000_000_000,
+    3,
+  ])
 })
 
 function crcOf(line: string): string {

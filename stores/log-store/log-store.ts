@@ -78,7 +78,10 @@ export class LogStore implements StateStore {
   #compaction: Compaction | undefined
   #appendedBytes = 0
 
-  private constructor(options: Required<LogStoreOptions>, found: { log: SegmentLog; index: LogIndex; list: RecordList; recovery: RecoveryReport; at: StorePosition | undefined }) {
+  private constructor(
+    options: Required<LogStoreOptions>,
+    found: { log: SegmentLog; index: LogIndex; list: RecordList; recovery: RecoveryReport; at: StorePosition | undefined },
+  ) {
     this.name = options.name
     this.#options = options
     this.#log = found.log
@@ -98,7 +101,13 @@ export class LogStore implements StateStore {
     const missing = await log.open()
     if (missing !== undefined) {
       await log.clear()
-      return new LogStore(options, { log, index, list, at: undefined, recovery: { outcome: 'cleared', reason: `${missing}, so the store is rebuilt from its changelog` } })
+      return new LogStore(options, {
+        log,
+        index,
+        list,
+        at: undefined,
+        recovery: { outcome: 'cleared', reason: `${missing}, so the store is rebuilt from its changelog` },
+      })
     }
     const { report, at, isLost } = await recover({ log, index, list, partition: options.partition })
     if (!isLost) return new LogStore(options, { log, index, list, at, recovery: report })
@@ -214,12 +223,17 @@ export class LogStore implements StateStore {
     this.#checkReady()
     const firstOffset = this.#at?.position ?? 0
     if (position < firstOffset) {
-      throw new RangeError(`store ${this.name} is at changelog offset ${firstOffset} and was to be moved back to ${position}; clear it if the changelog has been replaced`)
+      throw new RangeError(
+        `store ${this.name} is at changelog offset ${firstOffset} and was to be moved back to ${position}; clear it if the changelog has been replaced`,
+      )
     }
     const list = this.#list
     list.reset()
     for (const batch of ascending(batches)) list.add(batch, firstOffset)
-    if (list.lastOffset >= position) throw new RangeError(`store ${this.name} was given a record at offset ${list.lastOffset}, at or beyond the position ${position} that it was to have afterwards`)
+    if (list.lastOffset >= position)
+      throw new RangeError(
+        `store ${this.name} was given a record at offset ${list.lastOffset}, at or beyond the position ${position} that it was to have afterwards`,
+      )
     const leaderEpoch = positionEpoch === undefined || positionEpoch < 0 ? undefined : positionEpoch
     if (list.count === 0 && position === this.#at?.position && leaderEpoch === this.#at.leaderEpoch) return
     for (const { start, end } of list.batches) this.#appendedBytes += end - start
@@ -347,7 +361,8 @@ function withDefaults(options: LogStoreOptions): Required<LogStoreOptions> {
 /** By base offset: within one call, batches may come in any order. */
 function ascending(batches: readonly ChangelogBatch[]): readonly ChangelogBatch[] {
   for (let i = 1; i < batches.length; i++) {
-    if ((batches[i] as ChangelogBatch).baseOffset < (batches[i - 1] as ChangelogBatch).baseOffset) return [...batches].sort((a, b) => a.baseOffset - b.baseOffset)
+    if ((batches[i] as ChangelogBatch).baseOffset < (batches[i - 1] as ChangelogBatch).baseOffset)
+      return [...batches].sort((a, b) => a.baseOffset - b.baseOffset)
   }
   return batches
 }

@@ -55,7 +55,8 @@ export class RecordList {
   add(batch: ChangelogBatch, firstOffset: number): void {
     const cursor = this.#cursor
     cursor.reset(batch.bytes, batch.start, batch.end)
-    if (!cursor.nextBatch() || cursor.batchEnd !== batch.end) throw new CorruptBatchError(batch.baseOffset, `found ${batch.end - batch.start} bytes, expected exactly one batch`)
+    if (!cursor.nextBatch() || cursor.batchEnd !== batch.end)
+      throw new CorruptBatchError(batch.baseOffset, `found ${batch.end - batch.start} bytes, expected exactly one batch`)
     if (cursor.isControl) return
     let framed: FramedBatch = batch
     if (cursor.compression !== 'none') {
@@ -133,6 +134,8 @@ function decompressed(kind: Compression, bytes: Buffer, baseOffset: number): Buf
   try {
     return decompress(kind, bytes)
   } catch (error) {
-    throw new CorruptBatchError(baseOffset, `its ${kind} records cannot be decompressed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new CorruptBatchError(baseOffset, `its ${kind} records cannot be decompressed: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
   }
 }

@@ -57,11 +57,19 @@ export async function recover(options: RecoveryOptions): Promise<{ report: Recov
 }
 
 function lost(reason: string): { report: RecoveryReport; at: undefined; isLost: true } {
-  return { report: { outcome: 'cleared', reason: `${reason}; older segments have been compacted into what is missing, so the store is rebuilt from its changelog` }, at: undefined, isLost: true }
+  return {
+    report: { outcome: 'cleared', reason: `${reason}; older segments have been compacted into what is missing, so the store is rebuilt from its changelog` },
+    at: undefined,
+    isLost: true,
+  }
 }
 
 /** Answers where the segment's sound part ends, with a reason if that is not where it should end. */
-async function readSegment(options: RecoveryOptions, segment: Segment, before: StorePosition | undefined): Promise<{ at: StorePosition | undefined; bytes: number; reason: string | undefined }> {
+async function readSegment(
+  options: RecoveryOptions,
+  segment: Segment,
+  before: StorePosition | undefined,
+): Promise<{ at: StorePosition | undefined; bytes: number; reason: string | undefined }> {
   const endBytes = Math.min(segment.file.sizeBytes, segment.closedBytes ?? segment.file.sizeBytes)
   const scanner = new FrameScanner(segment.file, endBytes, WINDOW_BYTES)
   let at = before
@@ -80,7 +88,12 @@ async function readSegment(options: RecoveryOptions, segment: Segment, before: S
   return { at, bytes: endBytes, reason: isShort ? `it has ${endBytes} of ${segment.closedBytes} bytes` : undefined }
 }
 
-function readFrameInto({ index, list, partition }: RecoveryOptions, segment: Segment, frame: ScannedFrame, before: StorePosition | undefined): string | undefined {
+function readFrameInto(
+  { index, list, partition }: RecoveryOptions,
+  segment: Segment,
+  frame: ScannedFrame,
+  before: StorePosition | undefined,
+): string | undefined {
   const { fields, batches, shift } = frame
   if (fields.partition !== partition) return `a frame belongs to partition ${fields.partition}, this is the store of partition ${partition}`
   if (before !== undefined && fields.position < before.position) return `its position ${fields.position} is lower than ${before.position} before it`
@@ -90,7 +103,11 @@ function readFrameInto({ index, list, partition }: RecoveryOptions, segment: Seg
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
-  index.move(list, segment, list.batches.map(() => shift))
+  index.move(
+    list,
+    segment,
+    list.batches.map(() => shift),
+  )
   return undefined
 }
 

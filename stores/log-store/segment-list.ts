@@ -30,7 +30,9 @@ export function readSegmentList(content: Buffer, directory: string): SegmentList
   // The checksum says that it is what `segmentListBytes` wrote; a later version may have written something else.
   const list = JSON.parse(line) as SegmentList & { format: number }
   if (list.format !== FORMAT) {
-    throw new Error(`the store in ${directory} has format ${list.format}, this version knows format ${FORMAT}: run the version that wrote it, or remove the directory to have the store rebuilt from its changelog`)
+    throw new Error(
+      `the store in ${directory} has format ${list.format}, this version knows format ${FORMAT}: run the version that wrote it, or remove the directory to have the store rebuilt from its changelog`,
+    )
   }
   return { segments: list.segments.map(({ id, bytes }) => ({ id, bytes })), floor: list.floor }
 }

@@ -14,7 +14,8 @@ export interface Write {
 /** The batch that a producer would make of these writes. Their offsets follow one another from `baseOffset`, which is not in the bytes: a live batch has 0 there. */
 export function changelogBatch(writes: readonly Write[], baseOffset: number, compression: Compression = 'none'): ChangelogBatch {
   const builder = new BatchBuilder({ transactional: true, compression })
-  for (const { key, value, timestamp } of writes) builder.append(timestamp ?? 1_000, ByteView.of(key), value === undefined ? undefined : ByteView.of(value), undefined)
+  for (const { key, value, timestamp } of writes)
+    builder.append(timestamp ?? 1_000, ByteView.of(key), value === undefined ? undefined : ByteView.of(value), undefined)
   const bytes = builder.sealPlain()
   return { bytes, start: 0, end: bytes.length, baseOffset }
 }

@@ -58,7 +58,7 @@ export function crashSuite(name: string, open: OpenStore): void {
       for (const [path, bytes] of files) {
         for (let at = 0; at < bytes.length; at++) {
           const damaged = Buffer.from(bytes)
-          damaged[at] = (damaged[at] ?? 0) ^ (1 << random() % 8)
+          damaged[at] = (damaged[at] ?? 0) ^ (1 << (random() % 8))
           const disk = diskOf(files)
           disk.put(path, damaged)
           await checkPrefix(await open(disk, DIRECTORY), states, `${path} changed at ${at}`)
@@ -166,7 +166,17 @@ async function forEachStep(open: OpenStore, commits: readonly Write[][], check: 
   for (let step = 0; step < undisturbed.operations.length; step++) await check(step)
 }
 
-async function crashedAt({ open, commits, step, fault }: { open: OpenStore; commits: readonly Write[][]; step: number; fault: DiskFault }): Promise<{ disk: MemoryDisk; progress: Progress }> {
+async function crashedAt({
+  open,
+  commits,
+  step,
+  fault,
+}: {
+  open: OpenStore
+  commits: readonly Write[][]
+  step: number
+  fault: DiskFault
+}): Promise<{ disk: MemoryDisk; progress: Progress }> {
   const disk = new MemoryDisk()
   disk.failAt(step, fault)
   const progress = { applied: 0, flushed: 0 }
@@ -175,7 +185,10 @@ async function crashedAt({ open, commits, step, fault }: { open: OpenStore; comm
     await run(store, commits, progress)
     await store.close()
   })
-  expect(error instanceof ProcessDeadError || (error instanceof StoreFailedError && error.cause instanceof ProcessDeadError), `${fault} at ${step} stopped the run: ${error}`).toBe(true)
+  expect(
+    error instanceof ProcessDeadError || (error instanceof StoreFailedError && error.cause instanceof ProcessDeadError),
+    `${fault} at ${step} stopped the run: ${error}`,
+  ).toBe(true)
   return { disk, progress }
 }
 
@@ -223,7 +236,10 @@ async function checkPrefix(store: StateStore, states: readonly Expected[], what:
 }
 
 /** The store catches up, and what it then holds is found again. */
-async function checkGoesOn(store: StateStore, { from, commits, states }: { from: number; commits: readonly Write[][]; states: readonly Expected[] }): Promise<void> {
+async function checkGoesOn(
+  store: StateStore,
+  { from, commits, states }: { from: number; commits: readonly Write[][]; states: readonly Expected[] },
+): Promise<void> {
   await run(store, commits, { applied: from, flushed: 0 })
   await checkPrefix(store, states.slice(-1), 'after catching up')
   await store.close()

@@ -74,7 +74,7 @@ export class MemoryDisk implements Disk {
   /** The disk as the next process finds it when the machine has stayed up. */
   restarted(): MemoryDisk {
     const disk = new MemoryDisk()
-    for (const [path, content] of this.#names) disk.put(path, content.current)
+    for (const [path, content] of this.#names) disk.#keep(path, content.identity, content.current)
     return disk
   }
 
@@ -82,9 +82,10 @@ export class MemoryDisk implements Disk {
   powerCut(random: () => number): MemoryDisk {
     const names = new Map(this.#durableNames)
     // Directories are journalled in order: some of the latest changes are lost, never one of those before.
-    for (const { path, content } of this.#changes.slice(0, random() % (this.#changes.length + 1))) content === undefined ? names.delete(path) : names.set(path, content)
+    for (const { path, content } of this.#changes.slice(0, random() % (this.#changes.length + 1)))
+      content === undefined ? names.delete(path) : names.set(path, content)
     const disk = new MemoryDisk()
-    for (const [path, content] of names) disk.put(path, afterPowerCut(content, random))
+    for (const [path, content] of names) disk.#keep(path, content.identity, afterPowerCut(content, random))
     return disk
   }
 
@@ -93,19 +94,20 @@ export class MemoryDisk implements Disk {
     return new Map([...this.#names].map(([path, { current }]) => [path, Buffer.from(current)]))
   }
 
-  /** Puts a file there, synced. */
+  /** Puts a new file there, synced. */
   put(path: string, bytes: Uint8Array): void {
-    const content = new Content(String(++this.#lastIdentity))
-    content.set(bytes)
-    content.synced = Buffer.from(bytes)
-    this.#names.set(path, content)
-    this.#durableNames.set(path, content)
+    this.#keep(path, `${path}-${++this.#lastIdentity}`, bytes)
   }
 
   async open(path: string): Promise<DiskFile> {
     this.#live()
     const content = this.#names.get(path) ?? this.#create(path)
-    return new MemoryFile(content, path, (operation, change) => this.#step(operation, change), () => this.#live())
+    return new MemoryFile(
+      content,
+      path,
+      (operation, change) => this.#step(operation, change),
+      () => this.#live(),
+    )
   }
 
   async list(path: string): Promise<string[]> {
@@ -174,6 +176,14 @@ export class MemoryDisk implements Disk {
         this.#locks.delete(path)
       },
     }
+  }
+
+  #keep(path: string, identity: string, bytes: Uint8Array): void {
+    const content = new Content(identity)
+    content.set(bytes)
+    content.synced = Buffer.from(bytes)
+    this.#names.set(path, content)
+    this.#durableNames.set(path, content)
   }
 
   #create(path: string): Content {
@@ -281,8 +291,9 @@ function afterPowerCut({ synced, current }: Content, random: () => number): Buff
   if (!isExtended) return random() % 2 === 0 ? synced : Buffer.from(current)
   const unsynced = current.length - synced.length
   const kept = Buffer.from(current.subarray(0, synced.length + (random() % (unsynced + 1))))
-  if (random() % 3 === 0) kept.fill(0, synced.length + (random() % (kept.length - synced.length + 1)))
-  else if (random() % 3 === 0 && kept.length > synced.length + 8) {
+  const damage = random() % 3
+  if (damage === 0) kept.fill(0, synced.length + (random() % (kept.length - synced.length + 1)))
+  else if (damage === 1 && kept.length > synced.length + 8) {
     const hole = synced.length + (random() % (kept.length - synced.length - 8))
     kept.fill(0, hole, hole + 8)
   }

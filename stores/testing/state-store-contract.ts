@@ -37,21 +37,39 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
     })
 
     test('what was applied is read, and the position is the one given', async () => {
-      await store.apply([changelogBatch([{ key: 'a', value: 'one' }, { key: 'b', value: 'two' }], 10)], 13, 5)
+      await store.apply(
+        [
+          changelogBatch(
+            [
+              { key: 'a', value: 'one' },
+              { key: 'b', value: 'two' },
+            ],
+            10,
+          ),
+        ],
+        13,
+        5,
+      )
       expect(getText(store, 'a')).toBe('one')
       expect(getText(store, 'b')).toBe('two')
       expect([store.size, store.position, store.positionEpoch]).toEqual([2, 13, 5])
     })
 
     test('the last write of a key counts, within a batch and between batches', async () => {
-      await commit(store, [{ key: 'a', value: '1' }, { key: 'a', value: '2' }])
+      await commit(store, [
+        { key: 'a', value: '1' },
+        { key: 'a', value: '2' },
+      ])
       expect(getText(store, 'a')).toBe('2')
       await commit(store, [{ key: 'a', value: 'a longer value' }])
       expect([getText(store, 'a'), store.size]).toEqual(['a longer value', 1])
     })
 
     test('a tombstone removes the key, and it can come back', async () => {
-      await commit(store, [{ key: 'a', value: '1' }, { key: 'b', value: '1' }])
+      await commit(store, [
+        { key: 'a', value: '1' },
+        { key: 'b', value: '1' },
+      ])
       await commit(store, [{ key: 'a' }, { key: 'unknown' }])
       expect([getText(store, 'a'), getText(store, 'b'), store.size]).toEqual([undefined, '1', 1])
       await commit(store, [{ key: 'a', value: '2' }])
@@ -60,15 +78,38 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
 
     test('the highest offset wins when batches of one call are out of order', async () => {
       const newer = changelogBatch([{ key: 'a', value: 'newer' }], 20)
-      const older = changelogBatch([{ key: 'a', value: 'older' }, { key: 'b', value: 'b' }], 10)
+      const older = changelogBatch(
+        [
+          { key: 'a', value: 'older' },
+          { key: 'b', value: 'b' },
+        ],
+        10,
+      )
       await store.apply([newer, older], 21, 1)
       expect([getText(store, 'a'), getText(store, 'b')]).toEqual(['newer', 'b'])
     })
 
     test('records below the position are in the store already and are left out', async () => {
       await store.apply([changelogBatch([{ key: 'a', value: 'newer' }, { key: 'b' }], 10)], 12, 1)
-      await store.apply([changelogBatch([{ key: 'a', value: 'older' }, { key: 'b', value: 'older' }, { key: 'a', value: 'older' }, { key: 'c', value: 'new' }], 9)], 13, 1)
-      expect([...contentOf(store)]).toEqual([['a', 'newer'], ['c', 'new']])
+      await store.apply(
+        [
+          changelogBatch(
+            [
+              { key: 'a', value: 'older' },
+              { key: 'b', value: 'older' },
+              { key: 'a', value: 'older' },
+              { key: 'c', value: 'new' },
+            ],
+            9,
+          ),
+        ],
+        13,
+        1,
+      )
+      expect([...contentOf(store)]).toEqual([
+        ['a', 'newer'],
+        ['c', 'new'],
+      ])
     })
 
     test('without batches the position moves, past transaction markers', async () => {
@@ -100,10 +141,16 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
     })
 
     test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('a batch compressed with %s keeps its offsets and is read', async (compression) => {
-      const writes = [{ key: 'a', value: 'x'.repeat(500) }, { key: 'b', value: 'y'.repeat(300) }]
+      const writes = [
+        { key: 'a', value: 'x'.repeat(500) },
+        { key: 'b', value: 'y'.repeat(300) },
+      ]
       await store.apply([changelogBatch(writes, 40, compression)], 42, 1)
       await store.apply([changelogBatch([{ key: 'b', value: 'z' }], 42)], 43, 1)
-      expect([...contentOf(store)]).toEqual([['a', 'x'.repeat(500)], ['b', 'z']])
+      expect([...contentOf(store)]).toEqual([
+        ['a', 'x'.repeat(500)],
+        ['b', 'z'],
+      ])
     })
 
     test('a batch in the middle of a buffer is read where it is', async () => {
@@ -115,7 +162,11 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
     })
 
     test('peek gives the first bytes of a value, of a shorter one all of it', async () => {
-      await commit(store, [{ key: 'a', value: '123456' }, { key: 'b', value: '12' }, { key: 'c', value: '' }])
+      await commit(store, [
+        { key: 'a', value: '123456' },
+        { key: 'b', value: '12' },
+        { key: 'c', value: '' },
+      ])
       expect([peekText(store, 'a'), peekText(store, 'b'), peekText(store, 'c'), peekText(store, 'd')]).toEqual(['1234', '12', '', undefined])
       await commit(store, [{ key: 'a', value: 'x' }])
       expect(peekText(store, 'a')).toBe('x')
@@ -123,9 +174,15 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
 
     test('keys and values of any length, and any bytes', async () => {
       const keys = ['', 'k', 'k'.repeat(1_023), 'k'.repeat(1_024), 'k'.repeat(1_025), `${'k'.repeat(70_000)}1`, `${'k'.repeat(70_000)}2`, 'ä\u0000ö']
-      await commit(store, keys.map((key, i) => ({ key, value: `value ${i} ${'v'.repeat(i * 9_000)}` })))
+      await commit(
+        store,
+        keys.map((key, i) => ({ key, value: `value ${i} ${'v'.repeat(i * 9_000)}` })),
+      )
       for (const [i, key] of keys.entries()) expect(getText(store, key)).toBe(`value ${i} ${'v'.repeat(i * 9_000)}`)
-      await commit(store, keys.map((key) => ({ key })))
+      await commit(
+        store,
+        keys.map((key) => ({ key })),
+      )
       expect(store.size).toBe(0)
     })
 
@@ -147,13 +204,22 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
     })
 
     test('entries have the timestamps of their records, forEach the prefixes', async () => {
-      await commit(store, [{ key: 'a', value: '12345', timestamp: 1_700_000_000_000 }, { key: 'b', value: '1', timestamp: 1_600_000_000_000 }])
+      await commit(store, [
+        { key: 'a', value: '12345', timestamp: 1_700_000_000_000 },
+        { key: 'b', value: '1', timestamp: 1_600_000_000_000 },
+      ])
       const entries: unknown[] = []
       store.entries((key, value, timestamp) => entries.push([key.toString(), value.toString(), timestamp]))
-      expect(entries.sort()).toEqual([['a', '12345', 1_700_000_000_000], ['b', '1', 1_600_000_000_000]])
+      expect(entries.sort()).toEqual([
+        ['a', '12345', 1_700_000_000_000],
+        ['b', '1', 1_600_000_000_000],
+      ])
       const prefixes: unknown[] = []
       store.forEach((key, prefix) => prefixes.push([key.toString(), prefix.toString()]))
-      expect(prefixes.sort()).toEqual([['a', '1234'], ['b', '1']])
+      expect(prefixes.sort()).toEqual([
+        ['a', '1234'],
+        ['b', '1'],
+      ])
     })
 
     test('calls run in call order, without being awaited in between', async () => {
@@ -193,14 +259,19 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
     })
 
     test('opened again, it holds what it promises to survive', async () => {
-      await commit(store, [{ key: 'a', value: '123456' }, { key: 'b', value: '1' }])
+      await commit(store, [
+        { key: 'a', value: '123456' },
+        { key: 'b', value: '1' },
+      ])
       await commit(store, [{ key: 'b' }], 9)
       await store.caughtUp(77)
       await store.close()
       store = await home.open({ prefixBytes: 2 })
       const nothing = store.manifest.survives === 'nothing'
       expect([...contentOf(store)]).toEqual(nothing ? [] : [['a', '123456']])
-      expect([store.position, store.positionEpoch, store.lastCaughtUpMs, peekText(store, 'a')]).toEqual(nothing ? [undefined, undefined, undefined, undefined] : [5, 9, 77, '12'])
+      expect([store.position, store.positionEpoch, store.lastCaughtUpMs, peekText(store, 'a')]).toEqual(
+        nothing ? [undefined, undefined, undefined, undefined] : [5, 9, 77, '12'],
+      )
     })
 
     test('without a prefix, peek gives the whole value', async () => {
