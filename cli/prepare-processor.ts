@@ -8,6 +8,7 @@ import { StateDirectory } from '../stores/state-directory.ts'
 import { type Application, loadApplication } from './applications.ts'
 import { PersonsMistake } from './exit.ts'
 import { connectKafka } from './kafka.ts'
+import { settleIdentities } from './settle-identities.ts'
 import { ensureTopics, type WantedTopic } from './topic-check.ts'
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000
@@ -36,20 +37,28 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
     const directory = await StateDirectory.open({
       disk: nodeDisk,
       random: systemRandom,
-      path: join(settings['data.dir'], 'state', settings['application.id']),
+      dataDirectory: settings['data.dir'],
       applicationId: settings['application.id'],
       clusterId,
-      topology: topology.stores.map(({ name, prefixBytes = 0 }) => `${name}:${prefixBytes}`).join(','),
+      stores: new Map(topology.stores.map(({ name, kind = 'log' }) => [name, `${kind} 1`])),
       adopt: settings['state.adopt'],
     })
-    await recordPartitions(directory, topology)
+    const threadName = (number: number) => `${settings['application.id']}-${directory.processId}-${number}`
+    try {
+      // The partition of a key, and with it the place of its state, depends on the partition count: it may not change under an application.
+      for (const topic of topology.sourceTopics) await directory.recordOnce(`partitions of ${topic}`, String(topology.partitionCounts.get(topic)))
+      await settleIdentities(directory, { client: kafka.client, groupId: settings['application.id'], threadNames: Array.from({ length: settings.threads }, (_, number) => threadName(number)) })
+    } catch (error) {
+      await directory.close()
+      throw error
+    }
     return {
       settings,
       partitionCounts: topology.partitionCounts,
-      stateDirectory: directory.storesPath,
+      stateDirectory: join(directory.path, 'stores'),
       latestBusinessDay: new Int32Array(new SharedArrayBuffer(4)),
-      threadName: (number) => `${settings['application.id']}-${directory.processId}-${number}`,
-      release: () => directory.release(),
+      threadName,
+      release: () => directory.close(),
     }
   } finally {
     await kafka.close()
@@ -87,17 +96,4 @@ const CHANGELOG_CONFIGS: readonly (readonly [string, string])[] = [
 function wanted(application: Application, name: string): WantedTopic {
   const definition = application.topics.find((topic) => topic.name === name)
   return { name, partitions: undefined, configs: definition?.configs ?? new Map(), mustBe: definition?.mustBe ?? [] }
-}
-
-/** The partition of a key, and with it the place of its state, depends on the partition count: it may not change under an application. */
-async function recordPartitions(directory: StateDirectory, topology: ApplicationTopology): Promise<void> {
-  for (const topic of topology.sourceTopics) {
-    const count = String(topology.partitionCounts.get(topic))
-    const recorded = await directory.recordOnce(`partitions:${topic}`, count)
-    if (recorded === count) continue
-    await directory.release()
-    throw new PersonsMistake(
-      `topic ${topic} has ${count} partitions, but had ${recorded} when this application first started: keys would be looked for in other partitions than their state is in. Copy the input to a topic with ${recorded} partitions, or start anew under another application.id`,
-    )
-  }
 }

@@ -7,14 +7,19 @@ import { LogStore } from '../stores/log-store/log-store.ts'
 import { MemoryStore } from '../stores/memory-store.ts'
 import { nodeDisk } from '../stores/node-disk.ts'
 
-/** Folder of all stores of an application. */
+/** Folder of all stores of an application, as `StateDirectory` lays them out. */
 export function storesFolder(settings: Settings): string {
-  return join(settings['data.dir'], 'state', settings['application.id'], 'tasks')
+  return join(settings['data.dir'], 'state', settings['application.id'], 'stores')
 }
 
 /** Folder of one store of one task. */
-export function storeDirectory(stateDirectory: string, taskId: string, store: string): string {
-  return join(stateDirectory, taskId, store)
+export function storeDirectory(storesPath: string, taskId: string, store: string): string {
+  return join(storesPath, store, String(partitionOf(taskId)))
+}
+
+/** The number behind the sub-topology's. Names of stores are unique in a topology, so a store's partition is one task's. */
+function partitionOf(taskId: string): number {
+  return Number(taskId.split('_')[1])
 }
 
 export interface TaskStoresOptions {
@@ -26,12 +31,12 @@ export interface TaskStoresOptions {
 }
 
 /** Stores on disk, below the folder of a locked state directory. */
-export function taskStores(stateDirectory: string, options: TaskStoresOptions = {}): StoreSupplier {
+export function taskStores(storesPath: string, options: TaskStoresOptions = {}): StoreSupplier {
   const { disk = nodeDisk, ...further } = options
   return {
     open(taskId, { name, prefixBytes = 0, kind = 'log' }) {
       if (kind === 'memory') return Promise.resolve(new MemoryStore({ name, prefixBytes }))
-      return LogStore.open({ ...further, name, disk, partition: Number(taskId.split('_')[1]), directory: storeDirectory(stateDirectory, taskId, name), prefixBytes })
+      return LogStore.open({ ...further, name, disk, partition: partitionOf(taskId), directory: storeDirectory(storesPath, taskId, name), prefixBytes })
     },
   }
 }

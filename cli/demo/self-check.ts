@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { readdir } from 'node:fs/promises'
 import type { Settings } from '../../config/settings.ts'
 import type { KafkaClient } from '../../ports/kafka-client.ts'
@@ -43,8 +44,8 @@ export async function selfCheck({ client, settings, stack, caughtUp, endedWell }
 async function openStores(settings: Settings): Promise<StateStore[]> {
   const folder = storesFolder(settings)
   const stores: StateStore[] = []
-  for (const taskId of (await readdir(folder)).filter((name) => /^\d+_\d+$/.test(name))) {
-    stores.push(await taskStores(folder).open(taskId, { name: TRADE_STORES.trades, prefixBytes: TRADE_PREFIX_BYTES }))
+  for (const partition of await readdir(join(folder, TRADE_STORES.trades))) {
+    stores.push(await taskStores(folder).open(`0_${partition}`, { name: TRADE_STORES.trades, prefixBytes: TRADE_PREFIX_BYTES }))
   }
   return stores
 }
