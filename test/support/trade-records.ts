@@ -14,17 +14,17 @@ export interface ModelRun {
   /** When the first record may have been processed, and the last: wall clock. */
   readonly processing: { readonly fromMs: number; readonly toMs: number }
   /** Called when the model has seen all input: further runs of expiry, for instance. Answers what they must lead to. */
-  readonly then?: (model: TradeModel) => Iterable<ModelOutputs>
+  readonly afterInput?: (model: TradeModel) => Iterable<ModelOutputs>
 }
 
 /** Compares every committed record of every output topic with what the model makes of the input. Answers the differences, for people; empty: none. */
-export async function differencesFromModel(environment: TradeEnvironment, { businessDate, processing, then }: ModelRun): Promise<{ differences: string; inputs: number; outcomes: ReadonlyMap<string, number> }> {
+export async function differencesFromModel(environment: TradeEnvironment, { businessDate, processing, afterInput }: ModelRun): Promise<{ differences: string; inputs: number; outcomes: ReadonlyMap<string, number> }> {
   const inputs = await readInputs(environment)
   const actual = await readOutputs(environment)
   const processedAt = processingTimes(actual, processing)
   const model = new TradeModel({ businessDate, partitions: environment.settings['topics.partitions'], maxMessageBytes: MAX_MESSAGE_BYTES, topic: environment.topics.ingested })
   const expected = inputs.map((input) => model.apply(input, processedAt(input)))
-  expected.push(...(then?.(model) ?? []))
+  expected.push(...(afterInput?.(model) ?? []))
   const outcomes = new Map<string, number>()
   for (const { outcome } of expected) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   return { differences: report(compare(actual, expected, { processing })), inputs: inputs.length, outcomes }
