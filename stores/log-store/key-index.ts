@@ -6,7 +6,7 @@ import { KeyArena, MAX_ARENA_KEY_BYTES } from './key-arena.ts'
  * keys would hold up the event loop for 90.
  */
 const PART_BITS = 5
-const INITIAL_SLOT_BITS = 6
+const INITIAL_SLOT_BITS = 4
 const MAX_LOAD = 0.7
 /** Words of a slot: mixed hash, arena entry (0: the key is in the file only), segment tag (0: the slot is free), position in the segment. */
 const SLOT_WORDS = 4

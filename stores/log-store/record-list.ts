@@ -9,7 +9,7 @@ import type { ChangelogBatch } from '../state-store.ts'
 import type { FramedBatch } from './frame.ts'
 
 const TOMBSTONE = -1
-const INITIAL_RECORDS = 2048
+const INITIAL_RECORDS = 512
 
 /**
  * The records of some batches, as positions in typed arrays: walked once before anything is stored, so that damaged bytes are refused, and so that the index slots of all keys can be
