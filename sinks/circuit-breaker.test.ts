@@ -13,7 +13,7 @@ function breakerOf() {
 /** Tells whether an attempt is admitted after a time, and not a millisecond before. */
 async function admittedAfter(clock: VirtualClock, breaker: CircuitBreaker, ms: number): Promise<boolean> {
   let admitted = false
-  breaker.admit(signal).then(() => {
+  void breaker.admit(signal).then(() => {
     admitted = true
   })
   await clock.advance(ms - 1)
@@ -40,7 +40,7 @@ test('open, it lets one attempt through; the others wait for what becomes of it'
   for (let i = 0; i < 3; i++) breaker.failed()
   expect(breaker.state).toBe('open')
   const admitted: string[] = []
-  for (const name of ['a', 'b']) breaker.admit(signal).then(() => admitted.push(name))
+  for (const name of ['a', 'b']) void breaker.admit(signal).then(() => admitted.push(name))
   await clock.advance(350)
   expect([admitted, breaker.state]).toEqual([['a'], 'half-open'])
   breaker.failed()

@@ -307,7 +307,7 @@ export class Connector {
     this.#lastError = failure.message
     if (failure.reason === 'offset-out-of-range') this.#run(() => this.#findPosition(partition))
     else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#reclaim(partition)
-    else this.#fail(new SinkFatalError(`${keyOf(failure)}: ${failure.message} (${failure.reason}); the database has it up to offset ${partition.writtenOffset}`))
+    else void this.#fail(new SinkFatalError(`${keyOf(failure)}: ${failure.message} (${failure.reason}); the database has it up to offset ${partition.writtenOffset}`))
   }
 
   async #findPosition(partition: SinkPartition): Promise<void> {

@@ -1,6 +1,6 @@
 import type { TopicPartition } from '../ports/broker.ts'
 import type { FetchedChunk } from '../ports/kafka-client.ts'
-import { CommittedCursor } from '../records/committed-cursor.ts'
+import type { CommittedCursor } from '../records/committed-cursor.ts'
 import type { PartitionSnapshot } from './connector-snapshot.ts'
 import type { Claim, PartitionWrite } from './sink-database.ts'
 import { SinkRecord } from './sink-record.ts'

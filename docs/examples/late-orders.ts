@@ -1,6 +1,6 @@
 import { StreamsBuilder } from '../../engine/dsl/streams-builder.ts'
 import { keyValueStore } from '../../engine/key-value-store.ts'
-import { type Processor, type ProcessorContext, StreamRecord } from '../../engine/processor.ts'
+import type { Processor, ProcessorContext, StreamRecord } from '../../engine/processor.ts'
 import { json } from '../../serdes/json.ts'
 import { string } from '../../serdes/string.ts'
 

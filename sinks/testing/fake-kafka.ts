@@ -71,7 +71,13 @@ export class FakeKafka {
     const client: Partial<Record<keyof KafkaClient, unknown>> = {
       broker: { metadata } as unknown as Broker,
       fetcher: () => this.#fetcher(),
-      producer: () => ({ produce: async (batches: readonly OutgoingBatch[]) => (this.produced.push(...batches), batches.map(() => 0)), close: async () => {} }),
+      producer: () => ({
+        produce: async (batches: readonly OutgoingBatch[]) => {
+          this.produced.push(...batches)
+          return batches.map(() => 0)
+        },
+        close: async () => {},
+      }),
       groupMember: (options: GroupMemberOptions) => this.#groupMember(options),
       topics,
       listOffsets,
