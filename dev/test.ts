@@ -8,19 +8,20 @@ import { killLeftBehind } from './test/left-behind.ts'
 import { type FileResult, runVitest } from './test/run-vitest.ts'
 import { SUITES, type Suite, suiteOf, testFiles } from './test/suites.ts'
 
-// npm test [-- [--unit] [--integration] [part of a path ...]]
+// npm test [-- [--unit] [--integration] [--long] [part of a path ...]]
 //
 // Runs all tests: those without services first, while the embedded stack starts; then those that need it, against one stack.
+// --long runs test/long instead, which takes more than the six minutes that all other tests may take.
 // The last line is "N passed, N failed".
 
-const LIMIT_S = 360
 const root = rootFolder.replace(/\/$/, '')
-const { values: only, positionals: filters } = parseArgs({ allowPositionals: true, options: { unit: { type: 'boolean' }, integration: { type: 'boolean' } } })
+const { values: only, positionals: filters } = parseArgs({ allowPositionals: true, options: { unit: { type: 'boolean' }, integration: { type: 'boolean' }, long: { type: 'boolean' } } })
+const LIMIT_S = only.long ? 1200 : 360
 process.exitCode = await main()
 
 async function main(): Promise<number> {
   const startedMs = performance.now()
-  const files = testFiles(root, filters)
+  const files = testFiles(root, filters, { optional: only.long ?? false })
   const plain = only.integration ? [] : files.filter((file) => !suiteOf(file).services)
   const withServices = only.unit ? [] : files.filter((file) => suiteOf(file).services)
   if (plain.length + withServices.length === 0) {

@@ -4,6 +4,8 @@ import { globSync } from 'node:fs'
 export interface Suite {
   readonly name: string
   readonly budgetS: number
+  /** Run only where it is asked for: beyond the six minutes. */
+  readonly optional?: boolean
   /** Whether its tests find the addresses of Kafka, PostgreSQL and MongoDB in the environment. */
   readonly services: boolean
 }
@@ -19,6 +21,7 @@ export const SUITES: readonly Suite[] = [
   { name: 'integration', budgetS: 100, services: true },
   { name: 'chaos', budgetS: 60, services: true },
   { name: 'browser', budgetS: 20, services: true },
+  { name: 'long', budgetS: 600, services: true, optional: true },
 ]
 
 export function suiteOf(file: string): Suite {
@@ -26,8 +29,9 @@ export function suiteOf(file: string): Suite {
   return SUITES.find(({ name }) => name === folder) ?? UNIT
 }
 
-/** The test files below `root` whose path contains one of the filters; all without a filter. */
-export function testFiles(root: string, filters: readonly string[]): string[] {
+/** The test files below `root` whose path contains one of the filters; all without a filter. Either those of the optional suites or the others. */
+export function testFiles(root: string, filters: readonly string[], { optional = false } = {}): string[] {
   const files = globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules', 'dist', '.tradewind'] })
-  return files.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort()
+  const wanted = files.filter((file) => (suiteOf(file).optional ?? false) === optional)
+  return wanted.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort()
 }
