@@ -27,6 +27,8 @@ export class ApplicationTopology implements TaskPartitions {
     this.topology = topology
     this.parts = topology.subTopologies()
     this.sourceTopics = this.parts.flatMap((part) => part.sourceTopics)
+    const missing = [...this.sourceTopics, ...topology.sinkTopics].filter((topic) => !((partitionCounts.get(topic) ?? 0) > 0))
+    if (missing.length > 0) throw new StreamThreadFatalError(`topics ${missing.join(', ')} of application ${applicationId} have no partitions; create them, or correct their names`)
     const counts = new Map(partitionCounts)
     for (const part of this.parts) {
       for (const store of part.stores) counts.set(changelogTopic(applicationId, store.name), taskCount(part, counts))
