@@ -1,4 +1,4 @@
-import { BSON, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { BSON, MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
 import { SinkError, SinkFatalError, SinkPoisonError, SinkRetriableError } from '../sink-database.ts'
 
 /** Causes that pass, by the server's codes: no primary, shutting down, time limits, write concern not met, write conflict, lock time-out, disk full. */
@@ -9,13 +9,23 @@ const POISON_CODES = new Set([2, 14, 15, 17280, 121, 10334, 17419, 17420])
 /** Names an error of MongoDB or of its driver by what to do about it. Whatever is not known to pass, or to be a document's fault, is fatal. */
 export function classifyMongoError(error: unknown, doing: string): SinkError {
   if (error instanceof SinkError) return error
-  const cause = error instanceof Error ? error : new Error(String(error))
+  const thrown = error instanceof Error ? error : new Error(String(error))
+  const cause = thrown instanceof MongoBulkWriteError ? (earlyEnd(thrown) ?? thrown) : thrown
   const code = cause instanceof MongoServerError && typeof cause.code === 'number' ? cause.code : undefined
   const message = `MongoDB, ${doing}: ${cause.message}${code === undefined ? '' : ` (${code})`}`
   if (isRetriable(cause, code)) return new SinkRetriableError(message, { cause })
   if (cause instanceof BSON.BSONError || cause instanceof RangeError || isPoisonCode(code)) return new SinkPoisonError(message, [], { cause })
   const hint = code === 20 ? ' Retryable writes need a replica set; a single node can be one.' : ''
   return new SinkFatalError(message + hint, { cause })
+}
+
+/**
+ * What ended a bulk write before the server had told of each document, such as a connection that was cut: the driver wraps it. `undefined`: nothing did, and `writeErrors` names all documents that
+ * were not written.
+ */
+export function earlyEnd(error: MongoBulkWriteError): Error | undefined {
+  if (error.errorResponse instanceof Error) return error.errorResponse
+  return [error.writeErrors].flat().length === 0 ? error : undefined
 }
 
 export function isPoisonCode(code: number | undefined): boolean {

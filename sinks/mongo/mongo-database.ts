@@ -2,7 +2,7 @@ import { type AnyBulkWriteOperation, type Collection, type Db, MongoBulkWriteErr
 import type { Claim, PartitionWrite, PoisonRecord, SinkDatabase, WriteResult } from '../sink-database.ts'
 import { SinkFatalError, SinkPoisonError, SinkRetriableError } from '../sink-database.ts'
 import type { SinkRecord, SinkSource } from '../sink-record.ts'
-import { classifyMongoError, isPoisonCode, isRetriableCode } from './classify-error.ts'
+import { classifyMongoError, earlyEnd, isPoisonCode, isRetriableCode } from './classify-error.ts'
 import { DocumentFormatError, type DocumentMapping, dateOf, type SinkDocument } from './documents.ts'
 
 export interface MongoDatabaseOptions {
@@ -135,6 +135,8 @@ export class MongoDatabase implements SinkDatabase {
     } catch (error) {
       if (!(error instanceof MongoBulkWriteError)) throw error
       if (error.result.getWriteConcernError() !== undefined) throw new SinkRetriableError(`MongoDB, adding documents: ${error.message}`, { cause: error })
+      // Which documents were written is not known then: all of them are added again.
+      if (earlyEnd(error) !== undefined) throw error
       const poison: PoisonRecord[] = []
       for (const { code, errmsg, index } of [error.writeErrors].flat()) {
         const record = records[index]
