@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../ports/clock.ts'
 import type { KafkaClient, TransactionalProducer } from '../ports/kafka-client.ts'
-import { isRecoverable } from './errors.ts'
+import { KafkaError } from '../ports/kafka-error.ts'
 
 const FENCED_PAUSE_MS = 1_000
 
@@ -30,7 +30,7 @@ export class ThreadProducers {
         await Promise.all(this.all.map((producer) => producer.initialise()))
         return
       } catch (error) {
-        if (!isRecoverable(error) || this.#isClosed) throw error
+        if (this.#isClosed || !(error instanceof KafkaError) || error.scope !== 'fenced') throw error
         await sleep(this.#clock, FENCED_PAUSE_MS)
       }
     }

@@ -5,31 +5,27 @@ import { keyValueStore } from '../key-value-store.ts'
 import { type Processor, type ProcessorContext, StreamRecord } from '../processor.ts'
 
 export interface CountingOptions {
+  readonly applicationId?: string
+  readonly topics?: { readonly in: string; readonly out: string; readonly dead: string }
   readonly partitions?: number
   readonly deadLetters?: boolean
   /** Called with each punctuation (every second), with the way to the output. */
   readonly punctuate?: (write: (key: string, value: string) => void) => void
 }
 
+const TOPICS = { in: 'in', out: 'out', dead: 'dead' }
+
 /** Counts the records of `in` by key, in store `counts`, and writes each count to `out`. The value `boom` throws. */
-export function countingTopology({ partitions = 1, deadLetters = true, punctuate }: CountingOptions = {}): ApplicationTopology {
+export function countingTopology({ applicationId = 'app', topics = TOPICS, partitions = 1, deadLetters = true, punctuate }: CountingOptions = {}): ApplicationTopology {
   const builder = new StreamsBuilder()
   builder.store({ name: 'counts' })
-  if (deadLetters) builder.deadLettersTo('dead')
+  if (deadLetters) builder.deadLettersTo(topics.dead)
   builder
-    .stream('in', { key: string, value: string })
+    .stream(topics.in, { key: string, value: string })
     .process<{ out: [string, string] }>('count', (context) => counting(context, punctuate), { stores: ['counts'] })
     .output('out')
-    .to('out', { key: string, value: string })
-  return new ApplicationTopology(
-    'app',
-    builder.build(),
-    new Map([
-      ['in', partitions],
-      ['out', partitions],
-      ['dead', partitions],
-    ]),
-  )
+    .to(topics.out, { key: string, value: string })
+  return new ApplicationTopology(applicationId, builder.build(), new Map(Object.values(topics).map((topic) => [topic, partitions])))
 }
 
 function counting(context: ProcessorContext, punctuate: CountingOptions['punctuate']): Processor<string, string> {

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ApplicationTopology } from '../../engine/application-topology.ts'
+import { StreamThread, type ThreadEvent } from '../../engine/stream-thread.ts'
+import { countingTopology } from '../../engine/testing/counting.ts'
+import { ModelStores } from '../../engine/testing/model-stores.ts'
+import { BrokerKafkaClient } from '../../kafka/kafka-client.ts'
+import { WireBroker } from '../../kafka/wire-broker.ts'
+import type { FetchedChunk } from '../../ports/kafka-client.ts'
+import { systemClock } from '../../ports/system-clock.ts'
+import { systemRandom } from '../../ports/system-random.ts'
+import { BatchBuilder } from '../../records/batch-builder.ts'
+import { ByteView } from '../../records/byte-view.ts'
+import { CommittedCursor } from '../../records/committed-cursor.ts'
+import { LossyBroker } from '../support/lossy-broker.ts'
+
+const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
+const PARTITIONS = 3
+const KEYS = 5
+
+interface Running {
+  readonly thread: StreamThread
+  readonly lossy: LossyBroker
+  readonly ended: Promise<unknown>
+  readonly wire: WireBroker
+  readonly client: BrokerKafkaClient
+}
+
+describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () => {
+  let application: ApplicationTopology
+  let names: { in: string; out: string; dead: string }
+  const events: ThreadEvent[] = []
+  const opened: { close(): Promise<void> }[] = []
+  let admin: WireBroker
+  let client: BrokerKafkaClient
+
+  beforeEach(async () => {
+    const id = systemRandom.uuid()
+    names = { in: `in-${id}`, out: `out-${id}`, dead: `dead-${id}` }
+    application = countingTopology({ applicationId: `app-${id}`, partitions: PARTITIONS, topics: names })
+    ;({ wire: admin, client } = connect())
+    const topics = [...Object.values(names), `app-${id}-counts-changelog`]
+    const made = await admin.createTopics(topics.map((name) => ({ name, partitions: PARTITIONS, replicationFactor: -1, configs: new Map(name.endsWith('changelog') ? [['cleanup.policy', 'compact']] : []) })))
+    expect(made.map(({ errorCode }) => errorCode)).toEqual(topics.map(() => 0))
+  })
+
+  afterEach(async () => {
+    await admin.deleteTopics([...application.partitionCounts.keys()])
+    for (const one of opened.splice(0).reverse()) await one.close()
+  })
+
+  test('each record is counted once and in order, through lost answers, a thread that dies, one that comes back, one that leaves', async () => {
+    const stores = [new ModelStores(), new ModelStores()]
+    const first = start('one', stores[0])
+    let second: Running | undefined
+    const producer = client.producer()
+    for (let round = 1; round <= 60; round++) {
+      await producer.produce(Array.from({ length: PARTITIONS }, (_, partition) => batch(partition, Array.from({ length: KEYS }, (_, key) => `p${partition}k${key}`))))
+      if (round === 10) second = start('two', stores[1])
+      if (round % 7 === 0) first.lossy.loseNext('endTxn')
+      if (round % 11 === 0) first.lossy.loseNext('produce', 'txnOffsetCommit')
+      // dies without a word; its instance id and transactional ids come back
+      if (round === 30) await kill(first)
+      if (round === 32) start('one', new ModelStores())
+      if (round === 50) second?.thread.stop('leave')
+    }
+    await until('all is counted', async () => {
+      const committed = await client.committedOffsets(application.applicationId, partitionsOf(names.in), { requireStable: true })
+      return committed.every(({ offset }) => offset === 60 * KEYS)
+    })
+    const found = await read(names.out)
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      for (let key = 0; key < KEYS; key++) {
+        const name = `p${partition}k${key}`
+        expect(found.filter((record) => record.key === name).map(({ value }) => Number(value))).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
+      }
+    }
+    expect(await second?.ended).toBe('ended')
+  }, 120_000)
+
+  function connect() {
+    const wire = new WireBroker({ bootstrap: bootstrap ?? [], clientId: 'test', clock: systemClock })
+    const made = new BrokerKafkaClient({ broker: wire, clock: systemClock, random: systemRandom })
+    opened.push(wire, made)
+    return { wire, client: made }
+  }
+
+  function start(name: string, stores: ModelStores | undefined): Running {
+    const wire = new WireBroker({ bootstrap: bootstrap ?? [], clientId: name, clock: systemClock })
+    const lossy = new LossyBroker(wire)
+    const own = new BrokerKafkaClient({ broker: lossy.broker, clock: systemClock, random: systemRandom })
+    const thread = new StreamThread({
+      name: `${application.applicationId}-${name}`,
+      topology: application,
+      client: own,
+      clock: systemClock,
+      stores: stores ?? new ModelStores(),
+      sessionTimeoutMs: 6_000,
+      rebalanceTimeoutMs: 6_000,
+      transactionTimeoutMs: 10_000,
+      producers: 2,
+      startAt: 'earliest',
+      pace: { minIntervalMs: 10, targetRecords: 1_000, maxAgeMs: 60 },
+      maxBufferedBytes: 1_000_000,
+      report: (event) => events.push(event),
+    })
+    const ended = thread.run().then(
+      () => 'ended',
+      (error: unknown) => error,
+    )
+    opened.push(wire, own)
+    opened.push({
+      close: async () => {
+        thread.stop('leave')
+        await ended
+      },
+    })
+    return { thread, lossy, ended, wire, client: own }
+  }
+
+  async function kill({ wire, client: own, ended }: Running): Promise<void> {
+    await wire.close()
+    await own.close()
+    await ended
+  }
+
+  function partitionsOf(topic: string) {
+    return Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition }))
+  }
+
+  function batch(partition: number, keys: readonly string[]) {
+    const builder = new BatchBuilder({ transactional: false })
+    for (const key of keys) builder.append(systemClock.now(), ByteView.of(key), ByteView.of('x'), undefined)
+    return { topic: names.in, partition, bytes: builder.seal(), recordCount: keys.length }
+  }
+
+  async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0; !(await condition()); tries++) {
+      if (tries > 600) throw new Error(`it never came to: ${what}; ${events.map(({ kind, message }) => `${kind}: ${message}`).join('\n')}`)
+      await new Promise<void>((resolve) => systemClock.after(100, resolve))
+    }
+  }
+
+  async function read(topic: string) {
+    const ends = await client.listOffsets(partitionsOf(topic), 'stable')
+    const fetcher = client.fetcher({ readCommitted: true })
+    const cursor = new CommittedCursor()
+    const left = new Map(ends.filter(({ offset }) => offset > 0).map(({ partition, offset }) => [partition, offset]))
+    for (const partition of left.keys()) fetcher.assign({ topic, partition }, { offset: 0, leaderEpoch: undefined })
+    const found: { key: string; value: string }[] = []
+    while (left.size > 0) {
+      const taken = fetcher.take()
+      if (taken === undefined) await fetcher.ready()
+      else if (taken.kind === 'failure') throw new Error(taken.message)
+      else readChunk(taken)
+    }
+    await fetcher.close()
+    return found
+
+    function readChunk(chunk: FetchedChunk): void {
+      cursor.reset(chunk)
+      while (cursor.next()) found.push({ key: cursor.key.toString(), value: cursor.value.toString() })
+      if (chunk.nextOffset >= (left.get(chunk.partition) ?? 0)) left.delete(chunk.partition)
+    }
+  }
+})
