@@ -9,11 +9,12 @@ const DAYS_IN_400_YEARS = 146_097
 /** The day that ten bytes `YYYY-MM-DD` name, years 0001 to 9999; `undefined` if they name none. */
 export function dayAt(buffer: Uint8Array, start: number, end: number): number | undefined {
   if (end - start !== 10 || buffer[start + 4] !== DASH || buffer[start + 7] !== DASH) return undefined
-  const year = twoDigits(buffer, start) * 100 + twoDigits(buffer, start + 2)
+  const century = twoDigits(buffer, start)
+  const yearOfCentury = twoDigits(buffer, start + 2)
   const month = twoDigits(buffer, start + 5)
   const day = twoDigits(buffer, start + 8)
-  // A pair that is no pair of digits is NaN, and no comparison with it holds.
-  if (!(year >= 1 && month >= 1 && month <= 12 && day >= 1)) return undefined
+  const year = century * 100 + yearOfCentury
+  if (century < 0 || yearOfCentury < 0 || year < 1 || month < 1 || month > 12 || day < 1) return undefined
   const leap = month > 1 && isLeap(year) ? 1 : 0
   const before = (DAYS_BEFORE_MONTH[month - 1] ?? 0) + (month > 2 ? leap : 0)
   const length = (DAYS_BEFORE_MONTH[month] ?? 0) + leap - before
@@ -46,16 +47,16 @@ export function dateOfDay(day: number): { year: number; month: number; dayOfMont
 
 function daysBeforeYear(year: number): number {
   const past = year - 1
-  return past * 365 + Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400)
+  return past * 365 + (past >> 2) - ((past / 100) | 0) + ((past / 400) | 0)
 }
 
 function isLeap(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
 }
 
-/** NaN if they are no digits. */
+/** Negative if they are no digits: whole numbers throughout, which NaN would not be. */
 function twoDigits(buffer: Uint8Array, at: number): number {
   const tens = (buffer[at] ?? 0) - ZERO
   const ones = (buffer[at + 1] ?? 0) - ZERO
-  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
+  return (tens | (9 - tens) | ones | (9 - ones)) < 0 ? -1 : tens * 10 + ones
 }

@@ -18,10 +18,6 @@ const CLOSE_ARRAY = 93
 const OPEN_OBJECT = 123
 const CLOSE_OBJECT = 125
 
-/** 1: a byte that stands for itself in a string: ASCII from the space on, but quote and backslash. */
-const PLAIN = new Uint8Array(256)
-for (let byte = 32; byte < 128; byte++) if (byte !== QUOTE && byte !== BACKSLASH) PLAIN[byte] = 1
-
 const SHORT_ESCAPES = new Set(Array.from('"\\/bfnrt', (char) => char.charCodeAt(0)))
 const LITERALS = [Buffer.from('true'), Buffer.from('false'), Buffer.from('null')]
 
@@ -58,6 +54,12 @@ export class JsonScanner {
 
   /** Passes over white space and answers the byte behind it without taking it; -1 at the end of the text. */
   next(): number {
+    const { position } = this
+    const byte = position < this.end ? (this.buffer[position] ?? 0) : -1
+    return byte > 32 || byte < 0 ? byte : this.#behindSpace()
+  }
+
+  #behindSpace(): number {
     const { buffer, end } = this
     let at = this.position
     while (at < end) {
@@ -90,9 +92,13 @@ export class JsonScanner {
     // Bytes that are not a code point of their own.
     let surplus = 0
     for (;;) {
-      while (at < end && PLAIN[buffer[at] ?? 0] === 1) at++
+      let byte = -1
+      while (at < end) {
+        byte = buffer[at] ?? 0
+        if (byte === QUOTE || byte === BACKSLASH || byte < 32 || byte > 127) break
+        at++
+      }
       if (at >= end) return this.fail(at, 'the end of a string')
-      const byte = buffer[at] ?? 0
       if (byte === QUOTE) break
       const length = byte === BACKSLASH ? this.#escape(at) : this.#multiByte(at)
       if (length === 0) return false
