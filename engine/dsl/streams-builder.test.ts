@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ByteView } from '../../records/byte-view.ts'
+import type { ByteView } from '../../records/byte-view.ts'
 import { json } from '../../serdes/json.ts'
 import { string } from '../../serdes/string.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'

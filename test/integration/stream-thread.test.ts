@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ApplicationTopology } from '../../engine/application-topology.ts'
+import type { ApplicationTopology } from '../../engine/application-topology.ts'
 import { StreamThread, type ThreadEvent } from '../../engine/stream-thread.ts'
 import { countingTopology } from '../../engine/testing/counting.ts'
 import { ModelStores } from '../../engine/testing/model-stores.ts'
