@@ -94,11 +94,13 @@ test('an expired trade can be deleted, and is still compared', () => {
 test('expiry leaves a repair case open', () => {
   const harness = new TradeHarness()
   harness.trade(DUE_TOMORROW)
-  harness.send({ key: 'T1', value: '{' })
+  const reason = harness.send({ key: 'T1', value: '{' }).audit['reason']
   harness.wait(DAY_MS)
   harness.punctuate()
   expect(harness.state()).toMatchObject({ expired: true, repairCase: { refusedAtMs: NOON } })
-  expect(harness.trade({ version: 2 }).outputs).toEqual(['audit', 'processed', 'repaired'])
+  const repaired = harness.trade({ version: 2 })
+  expect(repaired.outputs).toEqual(['audit', 'processed', 'repaired'])
+  expect(repaired.json('repaired')?.['repaired']).toMatchObject({ outcome: 'INVALID', reason, source: { offset: 1 } })
 })
 
 test('what is due is worked off in portions', () => {
@@ -171,6 +173,7 @@ test('deleted trades leave the store when they are forgotten', () => {
   expect([harness.state('a'), harness.state('c')]).toEqual([undefined, undefined])
   expect(harness.state('b')).toMatchObject({ live: true, version: 4 })
   expect(harness.state('case')).toMatchObject({ live: false, version: undefined, deletedAtMs: undefined, repairCase: { refusedAtMs: NOON } })
+  expect(JSON.parse(String(harness.state('case')?.repairCase?.json))).toMatchObject({ outcome: 'INVALID' })
   harness.wait(23.1 * DAY_MS)
   harness.punctuate()
   expect(harness.state('case')).toBe(undefined)

@@ -106,6 +106,13 @@ test('null and empty are different records', () => {
   expect(harness.send({ ...a, ...other }).audit['reason']).toMatch(/^request id reused/)
 })
 
+test('a null key and an empty one are different records', () => {
+  const harness = new TradeHarness()
+  harness.send({ key: null, value: 'x', partition: 0, ...REQUEST })
+  expect(harness.send({ key: '', value: 'x', partition: 0, ...REQUEST }).audit['reason']).toMatch(/^request id reused/)
+  expect(harness.send({ key: null, value: 'x', partition: 0, ...REQUEST }).outcome).toBe('DUPLICATE')
+})
+
 test('the last header counts', () => {
   const harness = new TradeHarness()
   harness.trade(
