@@ -136,7 +136,7 @@ test.each(['initialise', 'produce', 'offsets', 'end'] as const)('a commit that f
   at.write('a', 'b')
   const { thread } = at.start()
   await at.until('committed', () => at.kafka.committedOffset('in') === 2)
-  at.kafka.hooks[call] = once(ABORTED)
+  at.kafka.hooks[call] = once(call === 'initialise' ? FENCED : ABORTED)
   if (call === 'initialise') at.kafka.hooks.end = once(FENCED)
   at.write('a', 'b', 'c')
   await at.until('committed again', () => at.kafka.committedOffset('in') === 5)
@@ -324,6 +324,16 @@ test('a store that fails in its housekeeping is restored as well', async () => {
   await at.until('committed', () => at.kafka.committedOffset('in') === 3)
   expect(at.out()).toEqual(['a=1', 'a=2', 'a=3'])
   expect(thread.state).toBe('running')
+})
+
+test('a store that nothing is written to is not taken for one that was away', async () => {
+  const at = new Fixture()
+  at.start()
+  await at.until('running', () => at.threads[0]?.snapshot().tasks[0]?.state === 'running')
+  const startedMs = at.clock.now()
+  at.clock.freeze(8 * 86_400_000)
+  await at.clock.advance(1_000)
+  expect((at.stores.get('0_0', 'counts').lastCaughtUpMs ?? 0) - startedMs).toBeGreaterThanOrEqual(8 * 86_400_000)
 })
 
 test('a store that cannot be restored stops the thread, with the reason', async () => {

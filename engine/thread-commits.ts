@@ -12,6 +12,8 @@ import type { Transaction } from './transaction.ts'
 
 /** How often a position that moved without a record (transaction markers) is committed. */
 const POSITION_COMMIT_MS = 1_000
+/** How often a store that nothing is written to notes that it holds its whole changelog: far below any delete.retention.ms. */
+const CAUGHT_UP_MS = 600_000
 /** Compaction of stores after a commit: a few milliseconds of copying. */
 const HOUSEKEEPING_BYTES = 2_000_000
 /** What a flush waits for raises the signal; this only bounds a mistake. */
@@ -48,6 +50,7 @@ export class ThreadCommits {
   readonly #pace: CommitPace
   readonly #underWay = new Set<Promise<void>>()
   #positionsLookedAtMs = 0
+  #caughtUpNotedMs: number | undefined
 
   constructor(options: ThreadCommitsOptions) {
     this.#options = options
@@ -64,6 +67,8 @@ export class ThreadCommits {
     const { open } = this.#options.collector
     const nowMs = this.#options.clock.monotonicMs()
     this.#addMovedPositions(nowMs)
+    this.#caughtUpNotedMs ??= nowMs
+    if (nowMs - this.#caughtUpNotedMs >= CAUGHT_UP_MS) void this.#noteCaughtUp(nowMs)
     if (open.taskIds.size === 0 || !this.#committer.ready) return Number.POSITIVE_INFINITY
     open.openedAtMs ??= nowMs
     const inputWaiting = !this.#options.isolation.single && open.alone === undefined && hasInput
@@ -115,6 +120,14 @@ export class ThreadCommits {
       } catch (error) {
         this.#storeFailed(store, asError(error))
       }
+    }
+  }
+
+  /** Stores that nothing is written to are not told by commits. Whoever runs a task writes its changelog alone, so they lack nothing but what is under way. */
+  async #noteCaughtUp(nowMs: number): Promise<void> {
+    this.#caughtUpNotedMs = nowMs
+    for (const store of [...this.#options.running.values()].flatMap((task) => task.stores)) {
+      if (!store.failed) await store.store.caughtUp(this.#options.clock.now()).catch((error: unknown) => this.#storeFailed(store, asError(error)))
     }
   }
 
