@@ -133,12 +133,12 @@ export class TradeEnvironment {
   }
 
   /** Waits until all input is committed. */
-  async processed(processor: Role<ProcessorStatus>, deadlineMs?: number): Promise<void> {
+  async processed(processor: Role<unknown>, deadlineMs?: number): Promise<void> {
     await this.until('all input is processed', async () => this.#alive(processor) && (await lagOf(this.client, this.applicationId, [this.topics.ingested])) === 0, deadlineMs)
   }
 
   /** Waits until a sink has written all that there is. */
-  async written(kind: SinkKind, sink: Role<SinkStatus>, deadlineMs?: number): Promise<void> {
+  async written(kind: SinkKind, sink: Role<unknown>, deadlineMs?: number): Promise<void> {
     const { processed, audit, expired } = this.topics
     const read = kind === 'postgres' ? [processed] : [audit, processed, expired]
     await this.until(`sink ${kind} has written everything`, async () => this.#alive(sink) && (await lagOf(this.client, `${this.applicationId}-sink-${kind}`, read)) === 0, deadlineMs)
