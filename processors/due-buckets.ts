@@ -101,9 +101,13 @@ function append(bucket: Bucket, key: ByteView): void {
     bucket.arena.copy(larger, 0, 0, bucket.end)
     bucket.arena = larger
   }
-  bucket.arena[bucket.end] = length
-  key.buffer.copy(bucket.arena, bucket.end + 1, key.start, key.end)
-  bucket.end += 1 + length
+  const { arena } = bucket
+  const { buffer } = key
+  let at = bucket.end
+  arena[at++] = length
+  // Keys are short: a loop costs less than the call into native code that Buffer.copy is.
+  for (let from = key.start; from < key.end; from++) arena[at++] = buffer[from] ?? 0
+  bucket.end = at
   bucket.entries++
 }
 
