@@ -500,6 +500,64 @@ test('a loss during a recovery, during a flush, during another loss', async () =
   expect(at.out()).toEqual(['a=1'])
 })
 
+test.each(['commit:acknowledged', 'commit:ended', 'commit:applied'])('the process dies at %s: its successor finds state and output as they are committed', async (place) => {
+  const at = new Fixture()
+  at.write('a', 'b')
+  let isDying = false
+  at.start({ failpoint: (name) => (isDying && name === place ? new Promise<void>(() => {}) : undefined) })
+  await at.until('committed', () => at.kafka.committedOffset('in') === 2)
+  isDying = true
+  at.write('a')
+  await at.clock.advance(100)
+  at.kafka.group.drop('app-p-0')
+  at.stores.get('0_0', 'counts').isOpen = false
+  at.write('a', 'b')
+  const { thread } = at.start()
+  await at.until('all counted', () => at.kafka.committedOffset('in') === 5)
+  expect(at.out()).toEqual(['a=1', 'b=1', 'a=2', 'a=3', 'b=2'])
+  await at.until('applied', () => at.counts().join() === 'a=3,b=2')
+  // a catch-up, not a rebuild
+  expect(thread.snapshot().recordsRestored).toBe(place === 'commit:ended' ? 1 : 0)
+})
+
+test('a store that cannot be opened stops the thread; what was opened beside it is closed', async () => {
+  const at = new Fixture({ partitions: 2 })
+  const open = at.stores.open.bind(at.stores)
+  at.stores.open = (taskId, definition) => (taskId === '0_1' ? Promise.reject(new Error('the directory is read-only')) : open(taskId, definition))
+  const { thread, ended } = at.start()
+  await at.until('failed', () => thread.state === 'failed')
+  expect(String(await ended)).toMatch(/the directory is read-only/)
+  expect(at.stores.get('0_0', 'counts').isOpen).toBe(false)
+})
+
+test('a punctuation may write more than a batch holds', async () => {
+  let left = 1
+  const at = new Fixture({
+    punctuate: (write) => {
+      for (; left > 0; left--) for (let i = 0; i < 5; i++) write('p', `${i}${'x'.repeat(600_000)}`)
+    },
+  })
+  at.start()
+  await at.until('written', () => at.out().length > 0)
+  expect(at.out().map((text) => text.slice(0, 3))).toEqual(['p=0', 'p=1', 'p=2', 'p=3', 'p=4'])
+})
+
+test('a full queue stops its fetch, and nothing is lost or overtaken', async () => {
+  const at = new Fixture()
+  const { thread } = at.start({ maxBufferedBytes: 200 })
+  await at.until('running', () => thread.snapshot().tasks[0]?.state === 'running')
+  const held = Promise.withResolvers<void>()
+  at.kafka.hooks.produce = () => held.promise
+  for (let i = 0; i < 30; i++) {
+    at.write('a')
+    await at.clock.advance(5)
+  }
+  at.kafka.hooks.produce = undefined
+  held.resolve()
+  await at.until('all counted', () => at.kafka.committedOffset('in') === 30)
+  expect(at.out()).toEqual(Array.from({ length: 30 }, (_, i) => `a=${i + 1}`))
+})
+
 test('two threads share the tasks; each record is counted once, whoever has its partition', async () => {
   const at = new Fixture({ partitions: 4 })
   const writeAll = (key: string) => {

@@ -65,6 +65,11 @@ export class ModelGroup {
     this.#rebalanceSoon()
   }
 
+  /** The member's process is dead: it hears nothing any more. */
+  drop(instance: string): void {
+    this.#members = this.#members.filter(({ options }) => options.groupInstanceId !== instance)
+  }
+
   /** The generation moves on the broker: a JoinGroup has been answered to all, SyncGroup not yet. */
   moveGeneration(): void {
     this.generationId++
