@@ -1,4 +1,4 @@
 import { crashSuite } from '../testing/crash-suite.ts'
 import { LogStore } from './log-store.ts'
 
-crashSuite('the log store', (disk, directory) => LogStore.open({ name: 'trades', disk, directory, partition: 0, segmentBytes: 2_000, deadShare: 0.3 }))
+crashSuite('the log store', (disk, directory) => LogStore.open({ name: 'trades', disk, directory, partition: 0, segmentBytes: 1_500, deadShare: 0.3 }))

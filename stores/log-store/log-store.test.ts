@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import type { DiskFile } from '../../ports/disk.ts'
 import { crc32c } from '../../records/crc32c.ts'
 import { nodeDisk } from '../node-disk.ts'
 import { changelogBatch, commit, contentOf, entriesOf, getText, peekText } from '../testing/changelog.ts'
@@ -130,6 +132,36 @@ describe('compaction', () => {
   })
 })
 
+test('clearing waits for a sync that is under way, and compaction then leaves the new log alone', async () => {
+  const disk = new HeldSyncDisk()
+  const store = await openOn(disk, { deadShare: 0.1 })
+  for (let i = 0; i < 6; i++) await commit(store, [{ key: 'a', value: 'v'.repeat(400) }])
+  const inSync = disk.holdNextSync()
+  const housekeeping = store.housekeep(100_000)
+  const release = await inSync
+  const clearing = store.clear()
+  const applying = store.apply([changelogBatch([{ key: 'b', value: '1' }], 0)], 1, 1)
+  // Everything that does not wait for the sync has happened after this.
+  await setImmediate()
+  release()
+  await Promise.all([housekeeping, clearing, applying])
+  expect(disk.syncedClosedFile).toBe(false)
+  await commit(store, [{ key: 'c', value: '1' }])
+  expect([[...contentOf(store).keys()], store.position]).toEqual([['b', 'c'], 3])
+})
+
+test('a torn tail is cut off on a full disk too', async () => {
+  const disk = new MemoryDisk()
+  const store = await openOn(disk)
+  await commit(store, [{ key: 'a', value: '1' }])
+  disk.failAt(disk.operations.length, 'tear')
+  await expect(commit(store, [{ key: 'b', value: '1' }])).rejects.toThrow('ENOSPC')
+  await store.close()
+  const before = disk.operations.length
+  expect([...contentOf(await openOn(disk)).keys()]).toEqual(['a'])
+  expect(disk.operations.slice(before).map(({ kind }) => kind)).toEqual(['truncate', 'sync'])
+})
+
 describe('opening', () => {
   test('says what was cut off and why', async () => {
     const disk = new MemoryDisk()
@@ -244,4 +276,41 @@ test('a restored batch with gaps is kept as it is', async () => {
 function crcOf(line: string): string {
   const bytes = Buffer.from(line)
   return crc32c(bytes, 0, bytes.length).toString(16)
+}
+
+/** A disk on which a sync can be held, to see what others do meanwhile. */
+class HeldSyncDisk extends MemoryDisk {
+  syncedClosedFile = false
+  #reached: ((release: () => void) => void) | undefined
+
+  /** Resolves when the sync has begun, with what lets it go on. */
+  holdNextSync(): Promise<() => void> {
+    return new Promise((resolve) => {
+      this.#reached = resolve
+    })
+  }
+
+  override async open(path: string): Promise<DiskFile> {
+    const file = await super.open(path)
+    let isClosed = false
+    return {
+      get sizeBytes() {
+        return file.sizeBytes
+      },
+      append: (chunks) => file.append(chunks),
+      readSync: (target, position) => file.readSync(target, position),
+      read: (target, position) => file.read(target, position),
+      truncate: (sizeBytes) => file.truncate(sizeBytes),
+      sync: async () => {
+        const reached = this.#reached
+        this.#reached = undefined
+        if (reached !== undefined) await new Promise<void>(reached)
+        if (isClosed) this.syncedClosedFile = true
+        await file.sync()
+      },
+      close: async () => {
+        isClosed = true
+      },
+    }
+  }
 }

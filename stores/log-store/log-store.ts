@@ -6,6 +6,7 @@ import { Turn } from '../turn.ts'
 import { Compaction, pickSegment } from './compaction.ts'
 import { type FrameKind, type FramedBatch, frameChunks, frameHeaderBytes } from './frame.ts'
 import { readEntries } from './log-entries.ts'
+import { MAX_PREFIX_BYTES } from './key-arena.ts'
 import { LogIndex } from './log-index.ts'
 import { RecordList } from './record-list.ts'
 import { type RecoveryReport, recover, type StorePosition } from './recovery.ts'
@@ -42,7 +43,8 @@ export interface LogStoreStats {
 const MANIFEST: StoreManifest = { ordered: false, checksummed: true, survives: 'power-cut' }
 const DEFAULT_SEGMENT_BYTES = 64 << 20
 const DEFAULT_MEMORY_BUDGET_BYTES = 1 << 30
-const MAX_PREFIX_BYTES = 24
+/** Positions in a segment have 32 bits, and a frame may begin just before the end. */
+const MAX_SEGMENT_BYTES = 2 ** 31
 const COMPACTION_WINDOW_BYTES = 1 << 20
 /** A segment is compacted in this many portions at most. */
 const MAX_PORTIONS = 256
@@ -284,8 +286,8 @@ export class LogStore implements StateStore {
       await this.#options.failpoint('store.compaction.synced')
       await this.#turn.run(async () => {
         if (this.#compaction !== compaction || this.#state !== 'ready') return
-        this.#compaction = undefined
         await this.#log.retire(compaction.source, floor)
+        this.#compaction = undefined
       })
     } catch (error) {
       throw this.#fail(`segment ${compaction.source.id} could not be removed after compaction`, error)
@@ -344,17 +346,19 @@ export class LogStore implements StateStore {
 }
 
 function withDefaults(options: LogStoreOptions): Required<LogStoreOptions> {
-  const { prefixBytes = 0 } = options
+  const { prefixBytes = 0, segmentBytes = DEFAULT_SEGMENT_BYTES } = options
   if (!Number.isInteger(prefixBytes) || prefixBytes < 0 || prefixBytes > MAX_PREFIX_BYTES) {
     throw new RangeError(`store ${options.name}: prefixBytes is ${prefixBytes}, expected a whole number from 0 to ${MAX_PREFIX_BYTES}`)
   }
+  if (!(segmentBytes > 0 && segmentBytes <= MAX_SEGMENT_BYTES))
+    throw new RangeError(`store ${options.name}: segmentBytes is ${segmentBytes}, expected 1 to ${MAX_SEGMENT_BYTES}`)
   return {
-    segmentBytes: DEFAULT_SEGMENT_BYTES,
     memoryBudgetBytes: DEFAULT_MEMORY_BUDGET_BYTES,
     deadShare: 0.6,
     failpoint: noFailpoint,
     ...options,
     prefixBytes,
+    segmentBytes,
   }
 }
 

@@ -73,23 +73,30 @@ export class RecordList {
     const cursor = this.#cursor
     const { key, value } = cursor
     const batch = this.batches.length
+    let { mixed, keyStart, keyEnd, valueStart, valueEnd, batch: batchOf } = this
+    let { count, lastOffset } = this
     while (cursor.nextRecord()) {
       const offset = cursor.offset + offsetShift
       if (offset < firstOffset || !cursor.hasKey) continue
-      if (this.count === this.mixed.length) this.#grow()
-      const at = this.count++
-      this.mixed[at] = mixHash(murmur2(key.buffer, key.start, key.end))
-      this.keyStart[at] = key.start
-      this.keyEnd[at] = key.end
-      this.valueStart[at] = value.start
-      this.valueEnd[at] = cursor.hasValue ? value.end : TOMBSTONE
-      this.batch[at] = batch
-      if (this.#forCopying) {
-        this.offset[at] = offset
-        this.timestamp[at] = cursor.timestamp
+      if (count === mixed.length) {
+        this.#grow()
+        ;({ mixed, keyStart, keyEnd, valueStart, valueEnd, batch: batchOf } = this)
       }
-      if (offset > this.lastOffset) this.lastOffset = offset
+      mixed[count] = mixHash(murmur2(key.buffer, key.start, key.end))
+      keyStart[count] = key.start
+      keyEnd[count] = key.end
+      valueStart[count] = value.start
+      valueEnd[count] = cursor.hasValue ? value.end : TOMBSTONE
+      batchOf[count] = batch
+      if (this.#forCopying) {
+        this.offset[count] = offset
+        this.timestamp[count] = cursor.timestamp
+      }
+      if (offset > lastOffset) lastOffset = offset
+      count++
     }
+    this.count = count
+    this.lastOffset = lastOffset
   }
 
   #grow(): void {

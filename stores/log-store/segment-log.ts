@@ -33,6 +33,8 @@ export class SegmentLog {
   readonly #segmentBytes: number
   readonly #byTag: (Segment | undefined)[] = [undefined]
   readonly #listTurn = new Turn()
+  /** Syncs run beside everything else; a file must not be closed under one. */
+  readonly #fileTurn = new Turn()
   #lastId = 0
 
   constructor(options: { disk: Disk; directory: string; segmentBytes: number }) {
@@ -78,8 +80,11 @@ export class SegmentLog {
   /** Removes everything from a point on. The list first: whatever a crash leaves of the rest, it is cut off again. */
   async cut(segment: Segment, bytes: number): Promise<void> {
     const later = this.segments.splice(this.segments.indexOf(segment) + 1)
-    segment.closedBytes = undefined
-    await this.#writeList()
+    // A torn tail changes nothing in the list: it can be cut off on a full disk too.
+    if (later.length > 0 || segment.closedBytes !== undefined) {
+      segment.closedBytes = undefined
+      await this.#writeList()
+    }
     await segment.file.truncate(bytes)
     await segment.file.sync()
     segment.syncedBytes = bytes
@@ -87,17 +92,19 @@ export class SegmentLog {
   }
 
   /** Makes everything that has been appended survive a power cut; answers up to where that is. Appends may go on meanwhile. */
-  async sync(): Promise<LogPoint> {
-    const { active } = this
-    const end = { segment: active.id, bytes: active.file.sizeBytes }
-    for (const segment of [...this.segments]) {
-      const bytes = segment.file.sizeBytes
-      if (segment.syncedBytes === bytes) continue
-      await segment.file.sync()
-      segment.syncedBytes = bytes
-    }
-    await this.#disk.syncDirectory(this.#directory)
-    return end
+  sync(): Promise<LogPoint> {
+    return this.#fileTurn.run(async () => {
+      const { active } = this
+      const end = { segment: active.id, bytes: active.file.sizeBytes }
+      for (const segment of [...this.segments]) {
+        const bytes = segment.file.sizeBytes
+        if (segment.syncedBytes === bytes) continue
+        await segment.file.sync()
+        segment.syncedBytes = bytes
+      }
+      await this.#disk.syncDirectory(this.#directory)
+      return end
+    })
   }
 
   /** Removes a segment whose records have been copied. The copies are synced, up to `floor`: without them the log would not be complete any more. */
@@ -113,13 +120,12 @@ export class SegmentLog {
     const old = this.segments.splice(0)
     this.floor = undefined
     await this.#begin()
-    for (const segment of old) await segment.file.close()
-    for (const segment of old) this.#byTag[segment.tag] = undefined
+    for (const segment of old) await this.#closeFile(segment)
     await this.#removeUnlisted(await this.#disk.list(this.#directory))
   }
 
   async close(): Promise<void> {
-    for (const { file } of this.segments) await file.close()
+    for (const segment of this.segments) await this.#closeFile(segment)
   }
 
   async #openFresh(present: readonly string[]): Promise<string | undefined> {
@@ -171,8 +177,12 @@ export class SegmentLog {
   }
 
   async #remove(segment: Segment): Promise<void> {
-    await segment.file.close()
+    await this.#closeFile(segment)
     await this.#disk.unlink(`${this.#directory}/${fileName(segment.id)}`)
+  }
+
+  async #closeFile(segment: Segment): Promise<void> {
+    await this.#fileTurn.run(() => segment.file.close())
     this.#byTag[segment.tag] = undefined
   }
 

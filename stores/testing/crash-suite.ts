@@ -5,13 +5,13 @@ import { commit, contentOf, entriesOf, type Write } from './changelog.ts'
 import { type DiskFault, MemoryDisk, ProcessDeadError } from './memory-disk.ts'
 import { numbersFrom } from './state-store-contract.ts'
 
-/** Opens a store whose segments hold some ten commits of the suite (2,000 bytes), so that it compacts all the time. */
+/** Opens a store whose segments hold some ten commits of the suite (1,500 bytes), so that it compacts all the time. */
 export type OpenStore = (disk: Disk, directory: string) => Promise<StateStore>
 
 const DIRECTORY = '/store'
 const COMMITS = 26
 const KEYS = 14
-const COLD_KEYS = 20
+const COLD_KEYS = 12
 
 /** What a store holds after so many commits. */
 interface Expected {
@@ -120,11 +120,11 @@ export function crashSuite(name: string, open: OpenStore): void {
  */
 function workload(): Write[][] {
   const random = numbersFrom(5)
-  const cold = Array.from({ length: COLD_KEYS }, (_, i) => ({ key: `cold-${i}`, value: `cold ${'v'.repeat(80)}` }))
+  const cold = Array.from({ length: COLD_KEYS }, (_, i) => ({ key: `cold-${i}`, value: `cold ${'v'.repeat(60)}` }))
   const hot = Array.from({ length: COMMITS - 1 }, (_, number) => {
     const writes: Write[] = Array.from({ length: 1 + (random() % 5) }, () => {
       const key = `key-${Math.min(random() % KEYS, random() % KEYS)}`
-      return random() % 5 === 0 ? { key } : { key, value: `${number}:${'v'.repeat(random() % 60)}` }
+      return random() % 5 === 0 ? { key } : { key, value: `${number}:${'v'.repeat(random() % 40)}` }
     })
     return number % 2 === 1 ? [...writes, { key: `cold-${number >> 1}` }] : writes
   })
