@@ -38,6 +38,9 @@ Examples:
   --data DIR               where their data lies
   --json                   print one line {"brokers":"...","postgres":"...","mongo":"..."} when ready
   --fresh                  forget what is there
+  --nodes 1|3              brokers; with 3 every partition is on each of them (default 1)
+
+Roles that are started with the same --data find it.
 
 Example:
   tradewind stack --json --data /tmp/stack

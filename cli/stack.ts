@@ -1,32 +1,26 @@
-import { once } from 'node:events'
-import { parseArgs } from 'node:util'
-import { startStack } from '../dev/stack.ts'
+import { mkdir } from 'node:fs/promises'
+import { parseArguments, UsageError } from './arguments.ts'
+import { EXIT } from './exit.ts'
+import { startRunningStack } from './running-stack.ts'
+import { stopRequested } from './stop-signal.ts'
 
-/**
- * `tradewind stack [--data DIR] [--brokers 1|3] [--fresh] [--json]`: runs the embedded stack until it is told to stop
- * (SIGINT, SIGTERM). On standard output, when it is ready, the addresses: with `--json` as one line of JSON.
- *
- * @returns the exit code
- */
+/** The embedded stack, until it is told to stop. What the settings name (kafka.brokers, ...) is there already and is not started. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      data: { type: 'string', default: '.tradewind/stack' },
-      brokers: { type: 'string', default: '1' },
-      fresh: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
+  const { settings, flags } = parseArguments(argv, {
+    json: { kind: 'toggle', explanation: 'print one line of JSON when ready' },
+    fresh: { kind: 'toggle', explanation: 'forget what is there' },
+    nodes: { kind: 'text', placeholder: '1|3', explanation: 'brokers; with 3 every partition is on each of them' },
   })
-  if (values.brokers !== '1' && values.brokers !== '3') {
-    console.error(`--brokers: found ${values.brokers}, expected 1 or 3`)
-    return 2
-  }
-  const told = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  const stack = await startStack({ dataDir: values.data, fresh: values.fresh, brokers: values.brokers === '1' ? 1 : 3 })
+  const nodes = flags.get('nodes') ?? '1'
+  if (nodes !== '1' && nodes !== '3') throw new UsageError(`--nodes is ${JSON.stringify(nodes)}; expected 1 or 3`)
+  const stop = stopRequested()
+  await mkdir(settings.values['data.dir'], { recursive: true })
+  const stack = await startRunningStack(settings, { fresh: flags.get('fresh') === 'true', brokers: nodes === '1' ? 1 : 3 })
   const { brokers, postgres, mongo } = stack
-  console.log(values.json ? JSON.stringify({ brokers, postgres, mongo }) : `Kafka       ${brokers}\nPostgreSQL  ${postgres}\nMongoDB     ${mongo}\nCtrl-C stops them.`)
-  await told
+  process.stdout.write(
+    flags.get('json') === 'true' ? `${JSON.stringify({ brokers, postgres, mongo })}\n` : `Kafka       ${brokers}\nPostgreSQL  ${postgres}\nMongoDB     ${mongo}\nCtrl-C stops them.\n`,
+  )
+  await stop.promise
   await stack.stop()
-  return 0
+  return EXIT.ok
 }
