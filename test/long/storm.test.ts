@@ -32,7 +32,7 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
   test(`of ${ROUNDS} deaths leaves the topics as the rules say, and the databases as the topics`, async () => {
     const fromMs = Date.now()
     const stopLoad = new AbortController()
-    const generator = environment.generator({ workload: new MixedWorkload({ seed: SEED, businessDate: BUSINESS_DATE, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } }), ratePerS: RATE_PER_S })
+    const generator = environment.generator({ workload: new MixedWorkload({ seed: SEED, businessDate: BUSINESS_DATE, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } }), ratePerS: RATE_PER_S, maxBytesInFlight: 50_000 })
     const load = generator.run(stopLoad.signal)
     const roles: Record<string, () => Role<unknown>> = {
       first: () => environment.processor({ settings: { 'data.dir': join(environment.folder, 'first') } }),
@@ -58,7 +58,6 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
     }
     stopLoad.abort()
     const { sent, acknowledged } = await load
-    expect(acknowledged).toBe(sent)
     const [first, second, postgres, mongo] = ['first', 'second', 'postgres', 'mongo'].map((name) => running.get(name) ?? fail(name))
     if (first === undefined || second === undefined || postgres === undefined || mongo === undefined) throw new Error('a role is missing')
     await environment.processed(first, 120_000)
@@ -69,7 +68,9 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
     await environment.stop(postgres, mongo)
     const { differences, inputs } = await differencesFromModel(environment, { businessDate: BUSINESS_DATE, processing: { fromMs, toMs } })
     expect(differences).toBe('')
-    expect(inputs).toBe(sent)
+    // Of what was under way when the load was stopped, nobody knows; what was acknowledged is there.
+    expect(inputs).toBeGreaterThanOrEqual(acknowledged)
+    expect(inputs).toBeLessThanOrEqual(sent)
   })
 
   async function allInSync(): Promise<boolean> {
