@@ -1,17 +1,19 @@
 import { ByteView } from '../records/byte-view.ts'
 
-/** Keys that fall due at one time: each as its length in one byte and its bytes. Trade ids and request ids have at most 200 bytes. */
+/** Keys that fall due at one time, in a chain of chunks. */
 interface Bucket {
-  arena: Buffer
-  /** The next key to take. */
+  /** First and last chunk of the chain. */
+  head: number
+  tail: number
+  /** The next key to take lies at this position of the first chunk. */
   position: number
+  /** Bytes used of the last chunk. */
   end: number
   entries: number
   /** How many of the entries are known to be of no use any more. */
   stale: number
 }
 
-const FIRST_ARENA_BYTES = 64
 /** Below this many useless entries a bucket is left as it is. */
 const STALE_ALLOWED = 1024
 
@@ -23,6 +25,7 @@ const STALE_ALLOWED = 1024
 export class DueBuckets {
   readonly #isDue: (key: ByteView, slot: number) => boolean
   readonly #buckets = new Map<number, Bucket>()
+  readonly #chunks = new KeyChunks()
   readonly #key = new ByteView()
   #earliest = Number.POSITIVE_INFINITY
 
@@ -41,11 +44,11 @@ export class DueBuckets {
   add(slot: number, key: ByteView): void {
     let bucket = this.#buckets.get(slot)
     if (bucket === undefined) {
-      bucket = { arena: Buffer.allocUnsafeSlow(FIRST_ARENA_BYTES), position: 0, end: 0, entries: 0, stale: 0 }
+      bucket = this.#newBucket()
       this.#buckets.set(slot, bucket)
       if (slot < this.#earliest) this.#earliest = slot
     }
-    append(bucket, key)
+    this.#append(bucket, key)
   }
 
   /** One entry of this slot has become useless. */
@@ -61,8 +64,8 @@ export class DueBuckets {
     const slot = this.#earliest
     const bucket = slot <= lastSlot ? this.#buckets.get(slot) : undefined
     if (bucket === undefined) return false
-    readKey(bucket, into)
-    if (bucket.position === bucket.end) this.#remove(slot)
+    this.#readKey(bucket, into)
+    if (bucket.entries === 0) this.#remove(slot)
     return true
   }
 
@@ -72,20 +75,60 @@ export class DueBuckets {
   }
 
   #sweep(slot: number, bucket: Bucket): void {
-    const swept: Bucket = { arena: Buffer.allocUnsafeSlow(FIRST_ARENA_BYTES), position: 0, end: 0, entries: 0, stale: 0 }
+    const swept = this.#newBucket()
     const seen = new Set<string>()
-    while (bucket.position < bucket.end) {
-      readKey(bucket, this.#key)
+    while (bucket.entries > 0) {
+      this.#readKey(bucket, this.#key)
       const text = this.#key.buffer.toString('latin1', this.#key.start, this.#key.end)
       if (seen.has(text) || !this.#isDue(this.#key, slot)) continue
       seen.add(text)
-      append(swept, this.#key)
+      this.#append(swept, this.#key)
     }
+    this.#chunks.release(bucket.head)
+    this.#buckets.set(slot, swept)
     if (swept.entries === 0) this.#remove(slot)
-    else this.#buckets.set(slot, swept)
+  }
+
+  #newBucket(): Bucket {
+    const chunk = this.#chunks.take()
+    return { head: chunk, tail: chunk, position: 0, end: 0, entries: 0, stale: 0 }
+  }
+
+  #append(bucket: Bucket, key: ByteView): void {
+    const length = key.end - key.start
+    if (bucket.end + 1 + length > CHUNK_BYTES) {
+      this.#chunks.endAt(bucket.tail, bucket.end)
+      bucket.tail = this.#chunks.takeBehind(bucket.tail)
+      bucket.end = 0
+    }
+    const arena = this.#chunks.slabOf(bucket.tail)
+    const { buffer } = key
+    let at = this.#chunks.startOf(bucket.tail) + bucket.end
+    arena[at++] = length
+    // Keys are short: a loop costs less than the call into native code that Buffer.copy is.
+    for (let from = key.start; from < key.end; from++) arena[at++] = buffer[from] ?? 0
+    bucket.end += 1 + length
+    bucket.entries++
+  }
+
+  #readKey(bucket: Bucket, into: ByteView): void {
+    if (bucket.head !== bucket.tail && bucket.position === this.#chunks.endOf(bucket.head)) {
+      const next = this.#chunks.nextOf(bucket.head)
+      this.#chunks.release(bucket.head)
+      bucket.head = next
+      bucket.position = 0
+    }
+    const arena = this.#chunks.slabOf(bucket.head)
+    const at = this.#chunks.startOf(bucket.head) + bucket.position
+    const length = arena[at] ?? 0
+    into.set(arena, at + 1, at + 1 + length)
+    bucket.position += 1 + length
+    bucket.entries--
   }
 
   #remove(slot: number): void {
+    const bucket = this.#buckets.get(slot)
+    if (bucket !== undefined) this.#chunks.release(bucket.head)
     this.#buckets.delete(slot)
     if (slot !== this.#earliest) return
     // Some thousand days or slots at most, once for each that is emptied.
@@ -94,27 +137,80 @@ export class DueBuckets {
   }
 }
 
-function append(bucket: Bucket, key: ByteView): void {
-  const length = key.end - key.start
-  if (bucket.end + 1 + length > bucket.arena.length) {
-    const larger = Buffer.allocUnsafeSlow(Math.max(bucket.arena.length * 2, bucket.end + 1 + length))
-    bucket.arena.copy(larger, 0, 0, bucket.end)
-    bucket.arena = larger
+/** An entry, a length and a key of at most 200 bytes, fits into one. */
+const CHUNK_BYTES = 256
+const CHUNKS_A_SLAB = 4096
+const NONE = -1
+
+/**
+ * Chunks of memory for keys, in slabs of a megabyte. A buffer for each bucket, doubled as it grew, was 13 % of a stream thread's time: there are some 44,000 of them
+ * (a bucket for each day of ten years in twelve tasks), and each growth was an allocation outside of the heap.
+ */
+class KeyChunks {
+  readonly #slabs: Buffer[] = []
+  /** By chunk: the one behind it in its chain or in the list of free ones, and the bytes used of a full one. */
+  #next = new Int32Array(CHUNKS_A_SLAB)
+  #ends = new Int32Array(CHUNKS_A_SLAB)
+  #count = 0
+  #free = NONE
+  /** Released, but a view on its last key may still be in use: free with the next release. */
+  #released = NONE
+
+  take(): number {
+    const chunk = this.#free === NONE ? this.#grow() : this.#free
+    if (chunk === this.#free) this.#free = this.#next[chunk] ?? NONE
+    this.#next[chunk] = NONE
+    return chunk
   }
-  const { arena } = bucket
-  const { buffer } = key
-  let at = bucket.end
-  arena[at++] = length
-  // Keys are short: a loop costs less than the call into native code that Buffer.copy is.
-  for (let from = key.start; from < key.end; from++) arena[at++] = buffer[from] ?? 0
-  bucket.end = at
-  bucket.entries++
+
+  takeBehind(chunk: number): number {
+    const next = this.take()
+    this.#next[chunk] = next
+    return next
+  }
+
+  release(chunk: number): void {
+    if (this.#released !== NONE) {
+      this.#next[this.#released] = this.#free
+      this.#free = this.#released
+    }
+    this.#released = chunk
+  }
+
+  slabOf(chunk: number): Buffer {
+    const slab = this.#slabs[Math.floor(chunk / CHUNKS_A_SLAB)]
+    if (slab === undefined) throw new RangeError(`chunk ${chunk} of ${this.#count}`)
+    return slab
+  }
+
+  startOf(chunk: number): number {
+    return (chunk % CHUNKS_A_SLAB) * CHUNK_BYTES
+  }
+
+  nextOf(chunk: number): number {
+    return this.#next[chunk] ?? NONE
+  }
+
+  endAt(chunk: number, end: number): void {
+    this.#ends[chunk] = end
+  }
+
+  endOf(chunk: number): number {
+    return this.#ends[chunk] ?? 0
+  }
+
+  #grow(): number {
+    if (this.#count === this.#slabs.length * CHUNKS_A_SLAB) this.#slabs.push(Buffer.allocUnsafeSlow(CHUNKS_A_SLAB * CHUNK_BYTES))
+    if (this.#count === this.#next.length) {
+      this.#next = doubled(this.#next)
+      this.#ends = doubled(this.#ends)
+    }
+    return this.#count++
+  }
 }
 
-function readKey(bucket: Bucket, into: ByteView): void {
-  const start = bucket.position + 1
-  const end = start + (bucket.arena[bucket.position] ?? 0)
-  into.set(bucket.arena, start, end)
-  bucket.position = end
-  bucket.entries--
+function doubled(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(numbers.length * 2)
+  larger.set(numbers)
+  return larger
 }

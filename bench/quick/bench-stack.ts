@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Role } from '../../cli/demo/role.ts'
-import { connectKafka } from '../../cli/kafka.ts'
+import { type ConnectedKafka, connectKafka } from '../../cli/kafka.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import type { ProduceStatus } from '../../cli/produce-status.ts'
 import type { SinkStatus } from '../../cli/sink-status.ts'
 import { createTradeTopics } from '../../cli/trade-topics.ts'
 import { loadSettings } from '../../config/load-settings.ts'
 import { startStack } from '../../dev/stack.ts'
+import type { KafkaClient } from '../../ports/kafka-client.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 
 const POLL_MS = 50
@@ -16,23 +17,22 @@ const STOP_TIMEOUT_MS = 30_000
 
 /** Kafka and the databases for a benchmark, in a folder of their own, with the roles as processes. */
 export class BenchStack {
-  readonly client
   readonly dataDir: string
   readonly postgres: string
   readonly #brokers: string
   readonly #settings = loadSettings(new Map(), {}).values
   readonly #close: () => Promise<void>
   readonly #roles = new Set<Role<unknown>>()
+  #kafka: ConnectedKafka
 
   private constructor(dataDir: string, stack: Awaited<ReturnType<typeof startStack>>) {
     this.dataDir = dataDir
     this.postgres = stack.postgres
     this.#brokers = stack.brokers
-    const kafka = connectKafka(this.#settings, stack.brokers, 'tradewind-bench')
-    this.client = kafka.client
+    this.#kafka = connectKafka(this.#settings, stack.brokers, 'tradewind-bench')
     this.#close = async () => {
       for (const role of this.#roles) await role.stop(STOP_TIMEOUT_MS)
-      await kafka.close()
+      await this.#kafka.close()
       await stack.stop()
       await rm(dataDir, { recursive: true, force: true })
     }
@@ -41,6 +41,10 @@ export class BenchStack {
   static async start(): Promise<BenchStack> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tradewind-bench-'))
     return new BenchStack(dataDir, await startStack({ dataDir, kafkaHeapMb: 1024 }))
+  }
+
+  get client(): KafkaClient {
+    return this.#kafka.client
   }
 
   close(): Promise<void> {
@@ -56,6 +60,9 @@ export class BenchStack {
       const { topics } = await this.client.broker.metadata(doomed)
       gone = topics.every(({ errorCode }) => errorCode !== 0)
     }
+    // A client remembers topics by their ids: one of its own for the new ones.
+    await this.#kafka.close()
+    this.#kafka = connectKafka(this.#settings, this.#brokers, 'tradewind-bench')
     await createTradeTopics(this.client, this.#settings)
   }
 
