@@ -225,6 +225,8 @@ class TradeProcessor implements Processor<ByteView, ByteView> {
   /** Whether the message, written into the value that was begun, has the content of the stored trade, as JSON. */
   #isStored(input: TradeInput): boolean {
     const { entry } = this.#table
+    // Another maturity date is another content, and the index knows the stored one: most replacements need no read of the stored trade and no comparison as JSON, which took a fifth of the time of this processor.
+    if (entry.maturityDay !== this.#message.maturityDay) return false
     this.#table.endJson()
     const found = this.#table.json(this.#new)
     const stored = entry.jsonIn(this.#table.value(input), this.#stored)

@@ -57,7 +57,10 @@ test('a decision reads the whole value of a trade only where contents are compar
   harness.trade({ version: 1 })
   harness.trade({ version: 4, maturity_date: '2028-01-01' })
   expect(harness.context.memory('trades').reads).toBe(0)
+  // Another maturity date is another content, which the prefix tells.
   harness.trade({ version: 4, maturity_date: '2028-01-02' })
+  expect(harness.context.memory('trades').reads).toBe(0)
+  harness.trade({ version: 4, maturity_date: '2028-01-02', book_id: 'B2' })
   expect(harness.context.memory('trades').reads).toBe(1)
 })
 
