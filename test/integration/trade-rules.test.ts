@@ -29,7 +29,7 @@ interface Result {
 /**
  * Each rule once, on the real components: a foreign producer (kafkajs) sends, committed records are read. All stories run in one go; each has keys of its own.
  */
-describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer to the topics', { timeout: 120_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer to the topics', { timeout: 300_000 }, () => {
   const kafka = new Kafka({ brokers: (brokersOfRun ?? '').split(','), clientId: 'foreign', logLevel: logLevel.NOTHING })
   let environment: TradeEnvironment
   let processor: Role<ProcessorStatus>
