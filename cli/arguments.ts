@@ -20,6 +20,7 @@ export interface CommandLine {
 }
 
 const SETTING_FLAGS = new Map<string, SettingName>((Object.keys(SETTINGS) as SettingName[]).map((name) => [flagOf(name), name]))
+const TOGGLE_VALUES = new Set(['true', 'false'])
 /** Short names for what is typed most. */
 const ALIASES = new Map([
   ['data', 'data-dir'],
@@ -27,10 +28,14 @@ const ALIASES = new Map([
 ])
 
 /**
- * Parses `--flag value`, `--flag=value` and `--toggle`. Settings (`--kafka-brokers`) are known to every command, `own` to this one. Throws `SettingsError` with
- * all faults at once: unknown flags, missing values, wrong values.
+ * Parses `--flag value`, `--flag=value`, `--toggle` and `--toggle false`. Settings (`--kafka-brokers`) are known to every command, `own` to this one. Throws
+ * `SettingsError` with all faults at once: unknown flags, missing values, wrong values, more words than `options.positionals` (default 0).
  */
-export function parseArguments(argv: readonly string[], own: Readonly<Record<string, FlagDefinition>> = {}, environment = process.env): CommandLine {
+export function parseArguments(
+  argv: readonly string[],
+  own: Readonly<Record<string, FlagDefinition>> = {},
+  { environment = process.env, positionals: expected = 0 }: { environment?: Record<string, string | undefined>; positionals?: number } = {},
+): CommandLine {
   const faults: string[] = []
   const settings = new Map<string, string>()
   const flags = new Map<string, string>()
@@ -50,11 +55,13 @@ export function parseArguments(argv: readonly string[], own: Readonly<Record<str
       continue
     }
     const isToggle = definition?.kind === 'toggle' || (setting !== undefined && typeof SETTINGS[setting].default === 'boolean')
-    const value = inline ?? (isToggle ? 'true' : argv[++i])
-    if (value === undefined) faults.push(`--${written} needs a value`)
+    const value = inline ?? (isToggle && !TOGGLE_VALUES.has(argv[i + 1] ?? '') ? 'true' : argv[++i])
+    if (definition?.kind === 'toggle' && value !== undefined && !TOGGLE_VALUES.has(value)) faults.push(`--${written} is ${JSON.stringify(value)}; expected true or false`)
+    else if (value === undefined) faults.push(`--${written} needs a value`)
     else if (definition !== undefined) flags.set(name, value)
     else settings.set(name, value)
   }
+  for (const word of positionals.slice(expected)) faults.push(`${JSON.stringify(word)} is not expected here; flags begin with --`)
   return { settings: load(settings, environment, faults), flags, positionals }
 }
 

@@ -19,6 +19,7 @@ both sinks and a load generator, and prints one line a second until Ctrl-C.
 
   --for DURATION           run that long, then drain, check the results and exit (20s, 2m)
   --rate N                 trades a second (default 2000)
+  --seed N                 seed of the load generator (default: another one each time)
   --report FILE            write a JSON report (with --for)
   --fresh                  forget the data of earlier runs
 ${ROLE_FLAGS}
@@ -86,6 +87,8 @@ Example:
   --count N                stop after that many records
   --seed N                 seed of the generator (default 42)
   --workload NAME          mixed (every kind of outcome) or trade (the benchmark's)
+  --keys N                 trades of the trade workload (default 500000)
+  --unique                 each trade of the trade workload in turn: fills a store
   --topic NAME             default topics.prefix + trade.ingested
 ${ROLE_FLAGS}
 

@@ -36,8 +36,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const topics = tradeTopics(settings.values['topics.prefix'])
   const stop = stopRequested()
   await mkdir(dataDir, { recursive: true })
-  if (fresh) await rm(join(dataDir, 'state'), { recursive: true, force: true })
   const stack = await startRunningStack(settings, { fresh })
+  // Only now: where another demo runs on this folder, the stack has refused to start.
+  if (fresh) await rm(join(dataDir, 'state'), { recursive: true, force: true })
   const kafka = connectKafka(settings.values, stack.brokers, 'tradewind-demo')
   const roles = new Roles({ settings, stack, say: (line) => process.stderr.write(`${line}\n`) })
   let monitor: AuditMonitor | undefined

@@ -4,6 +4,7 @@ import { BrokerKafkaClient } from '../kafka/kafka-client.ts'
 import { WireBroker } from '../kafka/wire-broker.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { systemRandom } from '../ports/system-random.ts'
+import { PersonsMistake } from './exit.ts'
 
 /** A client on real brokers, by the settings. Closing it closes its connections. */
 export interface ConnectedKafka {
@@ -18,7 +19,7 @@ export function connectKafka(settings: Settings, brokers: string, clientId: stri
     bootstrap: brokers.split(','),
     clientId,
     clock: systemClock,
-    ...(settings['kafka.tls'] && { tls: ca === undefined ? {} : { ca: readFileSync(ca) } }),
+    ...(settings['kafka.tls'] && { tls: ca === undefined ? {} : { ca: readCa(ca) } }),
     ...(mechanism !== undefined && { sasl: { mechanism, username: settings['kafka.sasl.username'] ?? '', password: settings['kafka.sasl.password'] ?? '' } }),
   })
   const client = new BrokerKafkaClient({ broker, clock: systemClock, random: systemRandom })
@@ -28,5 +29,13 @@ export function connectKafka(settings: Settings, brokers: string, clientId: stri
       await client.close()
       await broker.close()
     },
+  }
+}
+
+function readCa(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new PersonsMistake(`kafka.tls.ca: ${error instanceof Error ? error.message : String(error)}; expected a file with the certificate authority of the brokers (PEM)`, { cause: error })
   }
 }

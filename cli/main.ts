@@ -2,6 +2,7 @@ import { SettingsError } from '../config/load-settings.ts'
 import { UsageError } from './arguments.ts'
 import { COMMANDS, type Command } from './commands.ts'
 import { EXIT, PersonsMistake } from './exit.ts'
+import { systemFault } from './system-fault.ts'
 
 /** The `tradewind` command: finds the subcommand, runs it, turns what it throws into a message and an exit code. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -35,13 +36,18 @@ async function run(command: Command, argv: readonly string[]): Promise<number> {
       process.stderr.write(`tradewind ${command.name}: ${error.message}\n`)
       return EXIT.failed
     }
+    const fault = systemFault(error)
+    if (fault !== undefined) {
+      process.stderr.write(`tradewind ${command.name}: ${fault}\n`)
+      return EXIT.failed
+    }
     process.stderr.write(`tradewind ${command.name}: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return EXIT.failed
   }
 }
 
 /** Errors whose message says what to do: a stack trace would only hide it. */
-const EXPECTED_ERRORS = new Set(['StateDirectoryError', 'StreamThreadFatalError', 'TopologyError', 'ConnectionLostError', 'UnsupportedVersionError', 'KafkaError', 'SinkFatalError', 'SchemaError', 'StackError'])
+const EXPECTED_ERRORS = new Set(['StateDirectoryError', 'StreamThreadFatalError', 'TopologyError', 'ConnectionLostError', 'UnsupportedVersionError', 'KafkaError', 'SinkFatalError', 'SetupError'])
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))

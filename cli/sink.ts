@@ -24,7 +24,7 @@ const LATENCY_WINDOW_MS = 2_000
 
 /** The sink role: one database, until it is told to stop. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { settings, positionals } = parseArguments(argv)
+  const { settings, positionals } = parseArguments(argv, {}, { positionals: 1 })
   const [kind] = positionals
   if (kind !== 'postgres' && kind !== 'mongo') throw new UsageError(`found ${kind === undefined ? 'no database' : JSON.stringify(kind)}, expected: tradewind sink postgres, or tradewind sink mongo`)
   const { values } = settings

@@ -50,7 +50,7 @@ export function loadSettings(flags: ReadonlyMap<string, string>, environment: Re
     }
     const parsed = definition.schema.safeParse(given.value)
     if (parsed.success) values[name] = parsed.data
-    else faults.push(`${name} (${given.source}) is ${definition.secret === true ? '***' : JSON.stringify(given.value)}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}. ${definition.explanation}`)
+    else faults.push(`${name} (${given.source}) is ${JSON.stringify(shown(given.value, definition.secret))}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}. ${definition.explanation}`)
   }
   // Every name was filled by its own schema or default.
   const settings = values as Settings
@@ -101,5 +101,10 @@ function crossFaults(settings: Settings): string[] {
 function shown(value: string | number | boolean | undefined, secret: boolean | 'url' | undefined): string {
   if (value === undefined) return '(not set)'
   if (secret === true) return '***'
-  return secret === 'url' ? String(value).replace(/(:\/\/[^:/@]*):[^@/]*@/, '$1:***@') : String(value)
+  return secret === 'url' ? maskUrl(String(value)) : String(value)
+}
+
+/** Up to the last @: a password that was written without escapes may hold any sign. Rather too much is masked than too little. */
+function maskUrl(url: string): string {
+  return url.replace(/(:\/\/[^:/@]*):.*@/, '$1:***@').replace(/([?&][^=&]*password=)[^&]*/gi, '$1***')
 }

@@ -19,7 +19,7 @@ const toggle = z.union([z.boolean(), z.enum(['true', 'false']).transform((value)
 const brokerList = text.regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'expected host:port, several separated by commas')
 const url = (protocols: string[]) =>
   text.refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`)
-const calendarDate = text.regex(/^\d{4}-\d{2}-\d{2}$/, 'expected YYYY-MM-DD')
+const calendarDate = text.refine(isCalendarDate, 'expected a day of the calendar as YYYY-MM-DD')
 const timeZone = text.refine((value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC', 'expected an IANA time zone such as Europe/London')
 
 export const SETTINGS = {
@@ -64,6 +64,13 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS
 
 type WithDefault<Name extends SettingName> = (typeof SETTINGS)[Name]['default'] extends undefined ? z.output<(typeof SETTINGS)[Name]['schema']> | undefined : z.output<(typeof SETTINGS)[Name]['schema']>
+
+function isCalendarDate(value: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(value) || value < '0001') return false
+  const date = new Date(value)
+  // The platform may take February 31 for March 3.
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value)
+}
 
 /** Settings after validation: frozen. */
 export type Settings = { readonly [Name in SettingName]: WithDefault<Name> }

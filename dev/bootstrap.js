@@ -46,8 +46,13 @@ async function main([command = '', ...args]) {
  * @param {string[]} args
  */
 function embeddedServices(command, args) {
-  const wanted = command === 'services' || command === 'stack' || (command === 'start' && !args.includes('--config')) || (command === 'test' && !args.includes('--unit'))
-  return { kafka: wanted && !process.env['TRADEWIND_KAFKA_BROKERS'], mongo: wanted && !process.env['TRADEWIND_MONGO_URL'] }
+  const wanted = command === 'services' || command === 'stack' || command === 'start' || (command === 'test' && !args.includes('--unit'))
+  const own = (/** @type {string} */ variable, /** @type {string[]} */ flags) =>
+    Boolean(process.env[variable]) || args.some((argument) => flags.includes(argument.split('=')[0] ?? ''))
+  return {
+    kafka: wanted && !own('TRADEWIND_KAFKA_BROKERS', ['--kafka-brokers', '--brokers']),
+    mongo: wanted && !own('TRADEWIND_MONGO_URL', ['--mongo-url']),
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { type FileLock, lockFile } from './bootstrap/file-lock.js'
-import { progressToTerminal } from './bootstrap/progress.js'
+import { progressToTerminal, SetupError } from './bootstrap/progress.js'
 import { ensureServices } from './bootstrap/services.js'
 import { type KafkaCluster, startKafka } from './stack/kafka.ts'
 import { type MongoServer, startMongo } from './stack/mongo.ts'
@@ -51,7 +51,7 @@ export async function startStack(options: StackOptions): Promise<EmbeddedStack> 
   const onProgress = options.onProgress ?? progressToTerminal
   // a predecessor that was killed a moment ago gives its lock back within milliseconds
   const lock = await lockFile(join(dataDir, 'stack.lock'), 2000)
-  if (lock === undefined) throw new Error(`Another embedded stack runs on ${dataDir}. Stop it, or choose another folder.`)
+  if (lock === undefined) throw new SetupError(`Another embedded stack runs on ${dataDir}. Stop it, or choose another folder.`)
   try {
     await killLeftovers(dataDir)
     if (options.fresh) clearData(dataDir)

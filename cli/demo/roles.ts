@@ -1,4 +1,4 @@
-import type { LoadedSettings } from '../../config/load-settings.ts'
+import { environmentVariableOf, type LoadedSettings } from '../../config/load-settings.ts'
 import type { ProcessorStatus } from '../processor-status.ts'
 import type { ProduceStatus } from '../produce-status.ts'
 import type { RunningStack } from '../running-stack.ts'
@@ -33,16 +33,16 @@ export class Roles {
 
   /** The processor and the sinks. */
   start(): void {
-    const { stack, say } = this.#options
-    const common = this.#commonFlags()
-    this.processor = new Role('processor', ['processor', ...common], say)
-    this.postgres = new Role('sink postgres', ['sink', 'postgres', ...common, '--postgres-url', stack.postgres], say)
-    this.mongo = new Role('sink mongo', ['sink', 'mongo', ...common, '--mongo-url', stack.mongo], say)
+    const { say } = this.#options
+    const environment = this.#environment()
+    this.processor = new Role('processor', ['processor'], say, environment)
+    this.postgres = new Role('sink postgres', ['sink', 'postgres'], say, environment)
+    this.mongo = new Role('sink mongo', ['sink', 'mongo'], say, environment)
   }
 
   startLoad(load: { rate: number; seed: number; forMs: number | undefined }): void {
     const limits = load.forMs === undefined ? [] : ['--for', `${load.forMs}ms`]
-    this.load = new Role('load', ['produce', '--rate', String(load.rate), '--seed', String(load.seed), ...limits, ...this.#commonFlags()], this.#options.say)
+    this.load = new Role('load', ['produce', '--rate', String(load.rate), '--seed', String(load.seed), ...limits], this.#options.say, this.#environment())
     void this.load.ended.then(() => {
       this.loadEnded = true
     })
@@ -74,9 +74,18 @@ export class Roles {
     await Promise.all([this.#stop(this.postgres), this.#stop(this.mongo)])
   }
 
-  #commonFlags(): string[] {
+  /** Settings reach the roles by their environment: a command line, and the passwords in it, could be read by every user of the machine. */
+  #environment(): NodeJS.ProcessEnv {
     const { settings, stack } = this.#options
-    return [...givenFlags(settings), '--kafka-brokers', stack.brokers]
+    const { values, sources } = settings
+    const given = [...sources].filter(([, source]) => source.startsWith('flag')).map(([name]) => [environmentVariableOf(name), String(values[name])])
+    return {
+      ...process.env,
+      ...Object.fromEntries(given),
+      [environmentVariableOf('kafka.brokers')]: stack.brokers,
+      [environmentVariableOf('postgres.url')]: stack.postgres,
+      [environmentVariableOf('mongo.url')]: stack.mongo,
+    }
   }
 
   async #stop(role: Role<unknown> | undefined): Promise<void> {
@@ -88,11 +97,3 @@ export class Roles {
     }
   }
 }
-
-/** The settings that were given to the demo as flags go to its roles as flags; those of the environment reach them by themselves. */
-function givenFlags({ values, sources }: LoadedSettings): string[] {
-  const given = [...sources].filter(([name, source]) => source.startsWith('flag') && !ADDRESSES.has(name))
-  return given.flatMap(([name, source]) => [source.slice('flag '.length), String(values[name])])
-}
-
-const ADDRESSES = new Set(['kafka.brokers', 'postgres.url', 'mongo.url'])

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureKafka, kafkaFolder, type KafkaInstallation } from '../bootstrap/kafka.js'
-import { progressToTerminal } from '../bootstrap/progress.js'
+import { progressToTerminal, SetupError } from '../bootstrap/progress.js'
 import { classArchive } from './class-archive.ts'
 import { Service } from './service.ts'
 import { killLeftovers, serviceFiles, servicePorts } from './service-files.ts'
@@ -131,7 +131,7 @@ function format(folder: string, count: number, checkpoint: string): void {
 
 function checkBrokerCount(folder: string, count: number): void {
   const found = [1, 2, 3].filter((node) => existsSync(join(folder, String(node)))).length
-  if (found !== count) throw new Error(`${folder} is the data of ${found} broker(s); ${count} asked for. Remove the folder, or start with --fresh.`)
+  if (found !== count) throw new SetupError(`${folder} is the data of ${found} broker(s); ${count} asked for. Remove the folder, or start with --fresh.`)
 }
 
 /** Kafka's text form of a UUID. One that begins with a dash would read as a flag in its tools. */

@@ -3,6 +3,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } fr
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { root } from '../bootstrap/cache.js'
+import { SetupError } from '../bootstrap/progress.js'
 import { Service } from './service.ts'
 import { killLeftovers, serviceFiles, servicePorts } from './service-files.ts'
 
@@ -52,14 +53,14 @@ function initialise(data: string, initdb: readonly string[]): void {
   if (process.getuid?.() === 0) chownSync(unfinished, NOBODY, NOBODY)
   const [program = '', ...args] = [...initdb, '-D', unfinished, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
   const { status, stdout, stderr } = spawnSync(program, args, { cwd: '/', encoding: 'utf8' })
-  if (status !== 0) throw new Error(`PostgreSQL's initdb failed (exit code ${status}):\n${stdout}${stderr}`)
+  if (status !== 0) throw new SetupError(`PostgreSQL's initdb failed (exit code ${status}):\n${stdout}${stderr}`)
   renameSync(unfinished, data)
 }
 
 function checkVersion(data: string): void {
   const found = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   const expected = packageVersion().split('.')[0]
-  if (found !== expected) throw new Error(`${data} was written by PostgreSQL ${found}; the embedded one is ${expected}. Remove the folder, or start with --fresh.`)
+  if (found !== expected) throw new SetupError(`${data} was written by PostgreSQL ${found}; the embedded one is ${expected}. Remove the folder, or start with --fresh.`)
 }
 
 function packageFolder(): string {
@@ -75,7 +76,7 @@ function packageVersion(): string {
 function programFolder(): string {
   const folder = join(packageFolder(), 'native', 'bin')
   if (existsSync(folder)) return folder
-  throw new Error(
+  throw new SetupError(
     `The embedded PostgreSQL is not installed (there is no ${folder}). It is a development dependency and exists for Linux and macOS: ` +
       'run npm test or npm start once, or set TRADEWIND_POSTGRES_URL to a server of your own.',
   )
@@ -94,7 +95,7 @@ function unprivileged(): string[] {
     const [program = '', ...args] = [...command, join(programFolder(), 'postgres'), '--version']
     if (spawnSync(program, args, { cwd: '/' }).status === 0) return command
   }
-  throw new Error(
+  throw new SetupError(
     `PostgreSQL does not run as root, and the user nobody cannot run it either: ${programFolder()} or a folder above is closed to others, ` +
       'and this container forbids capabilities. Move the checkout to a folder that everybody may read, or work as another user than root.',
   )
