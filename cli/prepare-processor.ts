@@ -81,7 +81,7 @@ async function prepareTopics(client: KafkaClient, application: Application, sett
   const topology = new ApplicationTopology(settings['application.id'], application.topology, counts)
   const changelogs = topology.stores.map(({ name, changelogConfigs }): WantedTopic => {
     const topic = changelogTopic(topology.applicationId, name)
-    return { name: topic, partitions: topology.partitionCounts.get(topic), configs: new Map([...CHANGELOG_CONFIGS, ...(changelogConfigs ?? [])]), mustBe: ['cleanup.policy'] }
+    return { name: topic, partitions: topology.partitionCounts.get(topic), configs: new Map([...CHANGELOG_CONFIGS, ...(changelogConfigs ?? [])]), mustBe: ['cleanup.policy'], atLeast: new Map() }
   })
   await ensureTopics(client, changelogs, creation)
   return topology
@@ -95,5 +95,5 @@ const CHANGELOG_CONFIGS: readonly (readonly [string, string])[] = [
 
 function wanted(application: Application, name: string): WantedTopic {
   const definition = application.topics.find((topic) => topic.name === name)
-  return { name, partitions: undefined, configs: definition?.configs ?? new Map(), mustBe: definition?.mustBe ?? [] }
+  return { name, partitions: undefined, configs: definition?.configs ?? new Map(), mustBe: definition?.mustBe ?? [], atLeast: definition?.atLeast ?? new Map() }
 }

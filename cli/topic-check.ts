@@ -9,6 +9,8 @@ export interface WantedTopic {
   /** Settings that it is created with; those in `mustBe` are also checked where the topic is there already. */
   readonly configs: ReadonlyMap<string, string>
   readonly mustBe: readonly string[]
+  /** Settings that may be more than this, but not less. */
+  readonly atLeast: ReadonlyMap<string, number>
 }
 
 const TOPIC_ALREADY_EXISTS = 36
@@ -57,14 +59,16 @@ function partitionFaults(wanted: WantedTopic, found: readonly TopicMetadata[]): 
 }
 
 async function configFaults(broker: Broker, wanted: readonly WantedTopic[]): Promise<string[]> {
-  const checked = wanted.filter(({ mustBe }) => mustBe.length > 0)
+  const checked = wanted.filter(({ mustBe, atLeast }) => mustBe.length > 0 || atLeast.size > 0)
   if (checked.length === 0) return []
   const described = await broker.describeTopicConfigs(checked.map(({ name }) => name))
-  return checked.flatMap(({ name, configs, mustBe }) => {
+  return checked.flatMap(({ name, configs, mustBe, atLeast }) => {
     const found = described.find((topic) => topic.name === name)?.configs
-    return mustBe
-      .filter((setting) => found?.get(setting) !== configs.get(setting))
-      .map((setting) => `topic ${name} has ${setting}=${found?.get(setting) ?? '(unknown)'}, expected ${configs.get(setting)}; set it with kafka-configs.sh --alter --topic ${name} --add-config ${setting}=${configs.get(setting)}`)
+    const fault = (setting: string, expected: string, value: string) =>
+      `topic ${name} has ${setting}=${found?.get(setting) ?? '(unknown)'}, expected ${expected}; set it with kafka-configs.sh --alter --topic ${name} --add-config ${setting}=${value}`
+    const different = mustBe.filter((setting) => found?.get(setting) !== configs.get(setting)).map((setting) => fault(setting, configs.get(setting) ?? '', configs.get(setting) ?? ''))
+    const tooLow = [...atLeast].filter(([setting, least]) => !(Number(found?.get(setting)) >= least)).map(([setting, least]) => fault(setting, `at least ${least}`, String(least)))
+    return [...different, ...tooLow]
   })
 }
 

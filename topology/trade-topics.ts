@@ -1,4 +1,8 @@
+import { TRADE_RULES_DEFAULTS } from '../processors/trade-rules-settings.ts'
+
 const DAY_MS = 24 * 60 * 60 * 1000
+/** The rules make sure that each output fits into this: a topic that takes less would refuse it, and the input would be without its audit entry. */
+const LEAST_BYTES: ReadonlyMap<string, number> = new Map([['max.message.bytes', TRADE_RULES_DEFAULTS.maxMessageBytes]])
 
 /** Topics of the trade store, by what they hold. */
 export interface TradeTopics {
@@ -30,6 +34,8 @@ export interface TopicDefinition {
   readonly configs: ReadonlyMap<string, string>
   /** Settings without which results would be wrong: checked at start. The others are a choice. */
   readonly mustBe: readonly string[]
+  /** Numbers below which records would be lost: checked at start. */
+  readonly atLeast: ReadonlyMap<string, number>
 }
 
 /**
@@ -45,7 +51,7 @@ function deleted(name: string, days: number): TopicDefinition {
     ['cleanup.policy', 'delete'],
     ['retention.ms', String(days * DAY_MS)],
   ])
-  return { name, configs, mustBe: ['cleanup.policy'] }
+  return { name, configs, mustBe: ['cleanup.policy'], atLeast: LEAST_BYTES }
 }
 
 function compacted(name: string, days: number): TopicDefinition {
@@ -54,5 +60,5 @@ function compacted(name: string, days: number): TopicDefinition {
     ['min.compaction.lag.ms', String(days * DAY_MS)],
     ['delete.retention.ms', String(days * DAY_MS)],
   ])
-  return { name, configs, mustBe: [...configs.keys()] }
+  return { name, configs, mustBe: [...configs.keys()], atLeast: LEAST_BYTES }
 }
