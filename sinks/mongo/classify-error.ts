@@ -6,6 +6,13 @@ const RETRIABLE_CODES = new Set([6, 7, 24, 46, 50, 64, 89, 91, 100, 112, 134, 18
 /** What a document can cause: bad value, type mismatch, validation rules, size, nesting, key too long. */
 const POISON_CODES = new Set([2, 14, 15, 17280, 121, 10334, 17419, 17420])
 
+const REFUSED = '. Check user, password and database of mongo.url, and what the user may do'
+const HINTS = new Map<number | undefined, string>([
+  [13, REFUSED],
+  [18, REFUSED],
+  [20, ' Retryable writes need a replica set; a single node can be one.'],
+])
+
 /** Names an error of MongoDB or of its driver by what to do about it. Whatever is not known to pass, or to be a document's fault, is fatal. */
 export function classifyMongoError(error: unknown, doing: string): SinkError {
   if (error instanceof SinkError) return error
@@ -15,8 +22,7 @@ export function classifyMongoError(error: unknown, doing: string): SinkError {
   const message = `MongoDB, ${doing}: ${cause.message}${code === undefined ? '' : ` (${code})`}`
   if (isRetriable(cause, code)) return new SinkRetriableError(message, { cause })
   if (cause instanceof BSON.BSONError || cause instanceof RangeError || isPoisonCode(code)) return new SinkPoisonError(message, [], { cause })
-  const hint = code === 20 ? ' Retryable writes need a replica set; a single node can be one.' : ''
-  return new SinkFatalError(message + hint, { cause })
+  return new SinkFatalError(message + (HINTS.get(code) ?? ''), { cause })
 }
 
 /**

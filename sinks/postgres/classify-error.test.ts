@@ -26,7 +26,7 @@ test.each([
   ['3D000', 'fatal'],
   ['XX001', 'fatal'],
 ])('%s is %s', (code, scope) => {
-  expect(classifyPostgresError(coded(code), 'writing')).toMatchObject({ scope, message: `PostgreSQL, writing: it failed (${code})` })
+  expect(classifyPostgresError(coded(code), 'writing')).toMatchObject({ scope, message: expect.stringContaining(`PostgreSQL, writing: it failed (${code})`) })
 })
 
 test.each(['Connection terminated unexpectedly', 'Query read timeout', 'timeout exceeded when trying to connect'])('"%s", which has no code, is retriable', (message) => {
@@ -35,4 +35,11 @@ test.each(['Connection terminated unexpectedly', 'Query read timeout', 'timeout 
 
 test('an error of our own making is fatal: repeating a bug helps nobody', () => {
   expect(classifyPostgresError(new TypeError('x is undefined'), 'writing').scope).toBe('fatal')
+})
+
+test.each(['28P01', '28000', '3D000', '42501'])('%s is fatal, and the message names the setting', (code) => {
+  expect(classifyPostgresError(coded(code), 'connecting')).toMatchObject({
+    scope: 'fatal',
+    message: `PostgreSQL, connecting: it failed (${code}). Check user, password and database of postgres.url, and what the user may do`,
+  })
 })
