@@ -1,7 +1,7 @@
 // Runs on whatever Node the machine has, so it is plain JavaScript and uses no package: it installs what is missing, then
 // hands over to the newer Node of the npm package `node`.
 //
-//   node dev/bootstrap.js start|test|stack|bench [arguments]   install, then run
+//   node dev/bootstrap.js start|test|stack|bench|tradewind [arguments]   install, then run
 //   node dev/bootstrap.js install                              only the npm packages and the newer Node
 //   node dev/bootstrap.js services                             these and the embedded services
 import { spawn } from 'node:child_process'
@@ -20,6 +20,7 @@ const programs = {
   stack: ['cli/main.ts', 'stack'],
   test: ['dev/test.ts'],
   bench: ['bench/main.ts'],
+  tradewind: ['cli/main.ts'],
 }
 
 /** @param {string[]} argv */
