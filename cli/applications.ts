@@ -5,6 +5,7 @@ import { Topology } from '../engine/topology.ts'
 import { createTrades } from '../topology/trades.ts'
 import { type TopicDefinition, tradeTopicDefinitions, tradeTopics } from '../topology/trade-topics.ts'
 import { PersonsMistake } from './exit.ts'
+import type { RunningRules } from './stream-worker-messages.ts'
 
 /** What a processor runs. */
 export interface Application {
@@ -16,8 +17,8 @@ export interface Application {
 }
 
 /** The trade store, or the module of one's own that exports `topology`. */
-export async function loadApplication(module: string | undefined, settings: Settings, latestBusinessDay?: Int32Array): Promise<Application> {
-  if (module === undefined) return tradeStore(settings, latestBusinessDay)
+export async function loadApplication(module: string | undefined, settings: Settings, rules?: RunningRules): Promise<Application> {
+  if (module === undefined) return tradeStore(settings, rules)
   const loaded: unknown = await import(pathToFileURL(resolve(module)).href).catch((error: unknown) => {
     throw new PersonsMistake(`the topology ${module} could not be loaded: ${error instanceof Error ? error.message : String(error)}`)
   })
@@ -26,11 +27,11 @@ export async function loadApplication(module: string | undefined, settings: Sett
   return { topology, topics: [] }
 }
 
-function tradeStore(settings: Settings, latestBusinessDay: Int32Array | undefined): Application {
+function tradeStore(settings: Settings, running: RunningRules | undefined): Application {
   const topics = tradeTopics(settings['topics.prefix'])
   const rules = {
     ...(settings['business.date'] !== undefined && { businessDate: settings['business.date'] }),
-    ...(latestBusinessDay !== undefined && { latestBusinessDay }),
+    ...running,
     timeZone: settings['business.timeZone'],
     checkPartition: settings['input.checkPartition'],
   }

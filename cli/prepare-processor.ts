@@ -9,9 +9,12 @@ import { type Application, loadApplication } from './applications.ts'
 import { PersonsMistake } from './exit.ts'
 import { connectKafka } from './kafka.ts'
 import { settleIdentities } from './settle-identities.ts'
+import type { RunningRules } from './stream-worker-messages.ts'
 import { ensureTopics, type WantedTopic } from './topic-check.ts'
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000
+/** Retention -1: a hundred years. */
+const FOR_EVER_MS = 100 * 365 * 24 * 60 * 60 * 1000
 
 /** A processor whose topics are there and whose state directory is its own. */
 export interface PreparedProcessor {
@@ -19,7 +22,7 @@ export interface PreparedProcessor {
   readonly partitionCounts: ReadonlyMap<string, number>
   /** Folder of the stores. */
   readonly stateDirectory: string
-  readonly latestBusinessDay: Int32Array
+  readonly rules: RunningRules
   /** Instance id of a stream thread: the same after a restart. */
   threadName(number: number): string
   release(): Promise<void>
@@ -56,7 +59,7 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
       settings,
       partitionCounts: topology.partitionCounts,
       stateDirectory: join(directory.path, 'stores'),
-      latestBusinessDay: new Int32Array(new SharedArrayBuffer(4)),
+      rules: { latestBusinessDay: new Int32Array(new SharedArrayBuffer(4)), deleteMemoryMs: await retentionMs(kafka.client, topology.sourceTopics) },
       threadName,
       release: () => directory.close(),
     }
@@ -70,6 +73,13 @@ async function checkFeatures(client: KafkaClient): Promise<void> {
   if (!transactionsV2) {
     throw new PersonsMistake(`the cluster has transaction.version ${finalised.get('transaction.version') ?? 0}, expected 2 (Kafka 4.0 and later): run kafka-features.sh upgrade --feature transaction.version=2 on it`)
   }
+}
+
+/** The longest retention of the input topics: that long a message may come late. */
+async function retentionMs(client: KafkaClient, topics: readonly string[]): Promise<number> {
+  const described = await client.broker.describeTopicConfigs(topics)
+  const retentions = described.map(({ configs }) => Number(configs.get('retention.ms') ?? WEEK_MS))
+  return retentions.some((retention) => retention < 0) ? FOR_EVER_MS : Math.max(...retentions)
 }
 
 /** Topics of the topology first; the changelogs have as many partitions as there are tasks. */

@@ -2,6 +2,14 @@ import type { Settings } from '../config/settings.ts'
 import type { ThreadEvent } from '../engine/stream-thread.ts'
 import type { ThreadSnapshot } from '../engine/thread-statistics.ts'
 
+/** What the trade rules need to know of the process and the cluster they run in. */
+export interface RunningRules {
+  /** Shared by the threads of the process: the business date never goes back. */
+  readonly latestBusinessDay: Int32Array
+  /** Retention of the input topic: as long as a message may come late, the version of a deleted trade is remembered. */
+  readonly deleteMemoryMs: number
+}
+
 /** What a worker is started with. It is copied into the worker, so it is plain data. */
 export interface StreamWorkerData {
   readonly settings: Settings
@@ -12,8 +20,7 @@ export interface StreamWorkerData {
   /** URL of the module with the topology; `undefined`: the trade store. */
   readonly topologyModule: string | undefined
   readonly partitionCounts: readonly (readonly [string, number])[]
-  /** Shared by the threads of the process: the business date never goes back. */
-  readonly latestBusinessDay: Int32Array
+  readonly rules: RunningRules
 }
 
 export type ToWorker = { readonly type: 'stop'; readonly how: 'leave' | 'stay' } | { readonly type: 'expire'; readonly request: number }

@@ -22,7 +22,7 @@ if (port === null) throw new Error('stream-worker.ts runs in a worker thread; st
 const tell = (message: FromWorker) => port.postMessage(message)
 const { settings } = data
 const failpoint = failpointFromEnvironment()
-const application = await loadApplication(data.topologyModule, settings, data.latestBusinessDay)
+const application = await loadApplication(data.topologyModule, settings, data.rules)
 const kafka = connectKafka(settings, data.brokers, data.name)
 const thread = new StreamThread({
   name: data.name,
