@@ -18,8 +18,8 @@ export const SUITES: readonly Suite[] = [
   { name: 'architecture', budgetS: 10, services: false },
   { name: 'simulation', budgetS: 60, services: false },
   { name: 'contract', budgetS: 40, services: true },
-  { name: 'integration', budgetS: 100, services: true },
-  { name: 'chaos', budgetS: 60, services: true },
+  { name: 'integration', budgetS: 200, services: true },
+  { name: 'chaos', budgetS: 900, services: true, optional: true },
   { name: 'browser', budgetS: 20, services: true },
   { name: 'long', budgetS: 600, services: true, optional: true },
 ]
