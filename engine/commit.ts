@@ -71,7 +71,7 @@ export class Committer {
     return !this.#failed && !this.#sending && this.#inFlight < this.#options.producers.length
   }
 
-  /** Resolves when the commit that was started last has been acknowledged, or has failed: another one can then be started. */
+  /** Resolves when the commit that was started last has been acknowledged, or has failed: another one can then be started. A failure is told by `commit` itself. */
   get sent(): Promise<void> {
     return this.#previous.acknowledged.catch(() => {})
   }

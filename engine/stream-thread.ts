@@ -369,7 +369,7 @@ export class StreamThread implements MembershipListener {
     await this.#commits.settled()
     this.#commits.discardOpen()
     await this.#closeAll()
-    // What could not be committed is aborted, so that whoever takes over does not wait for its time-out.
+    // What could not be committed is aborted, so that whoever takes over does not wait for its time-out. Where that fails too, the time-out does it.
     if (this.#lost !== undefined || this.#commits.failure !== undefined) await this.#producers.initialise().catch(() => {})
     if (how === 'leave') await this.#membership.leave()
     else await this.#membership.close()
@@ -384,6 +384,7 @@ export class StreamThread implements MembershipListener {
     await Promise.allSettled([this.#membership.close(), this.#fetcher.close(), this.#producers.close()])
     // They reject now, unless they are being applied: stores are closed behind that.
     await this.#commits.settled()
+    // A store that cannot be closed must not hide why the thread ends.
     await this.#closeAll().catch(() => {})
   }
 
