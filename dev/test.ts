@@ -37,6 +37,7 @@ async function main(): Promise<number> {
   if (left.length > 0) troubles.push(`the tests left processes behind:\n${left.join('\n')}`)
   const failed = results.reduce((sum, file) => sum + file.failed, 0) + troubles.length
   printSuites(results, performance.now() - startedMs)
+  for (const { file, failures } of results) for (const failure of failures) console.log(`FAILED: ${file}: ${failure}`)
   for (const trouble of troubles) console.log(`FAILED: ${trouble}`)
   if (failed === 0) rmSync(folder, { recursive: true, force: true })
   else console.log(`Logs of the services: ${join(folder, 'stack', 'log')}`)

@@ -20,6 +20,8 @@ export interface FileResult {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** The name of each failed test with the first lines of what it says. */
+  readonly failures: readonly string[]
   readonly startMs: number
   readonly endMs: number
 }
@@ -51,9 +53,10 @@ const report = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
+      message: z.string(),
       startTime: z.number(),
       endTime: z.number(),
-      assertionResults: z.array(z.object({ status: z.string() })),
+      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).nullish() })),
     }),
   ),
 })
@@ -69,14 +72,22 @@ function readReport({ reportFile, root }: VitestRun): FileResult[] | undefined {
   return report.parse(JSON.parse(text)).testResults.map((result) => {
     const count = (status: string) => result.assertionResults.filter((test) => test.status === status).length
     const failed = count('failed')
+    const failures = result.assertionResults.filter((test) => test.status === 'failed').map((test) => `${test.fullName}\n${firstLines(test.failureMessages?.join('\n') ?? '')}`)
     return {
       file: result.name.replace(`${root}/`, ''),
       passed: count('passed'),
       // a file that could not be loaded has no tests
       failed: result.status === 'failed' ? Math.max(failed, 1) : failed,
+      failures: result.status === 'failed' && failed === 0 ? [firstLines(result.message)] : failures,
       skipped: result.assertionResults.length - count('passed') - failed,
       startMs: result.startTime,
       endMs: result.endTime,
     }
   })
+}
+
+/** Enough to know a failure again from the end of a log. */
+function firstLines(text: string): string {
+  const lines = text.split('\n', 12).map((line) => `    ${line.slice(0, 300)}`)
+  return lines.join('\n')
 }
