@@ -158,11 +158,18 @@ export class Committer {
     }
   }
 
+  /** All stores at once: each write is a way through the event loop, which is busy processing, and the next commit waits for the last of them. */
   async #apply(transaction: Transaction, sent: Sent): Promise<void> {
-    for (const [i, { store, layer }] of transaction.batches.entries()) {
+    const stores = new Set(transaction.batches.flatMap(({ store }) => store ?? []))
+    await Promise.all([...stores].map((store) => this.#applyTo(store, transaction, sent)))
+    await this.#options.failpoint('commit:applied')
+  }
+
+  async #applyTo(store: ChangelogStore, { batches }: Transaction, sent: Sent): Promise<void> {
+    for (const [i, { store: of, layer }] of batches.entries()) {
       const baseOffset = sent.baseOffsets[i]
       const batch = sent.batches[i]
-      if (store === undefined || layer === undefined || baseOffset === undefined || batch === undefined) continue
+      if (of !== store || layer === undefined || baseOffset === undefined || batch === undefined) continue
       const { bytes, recordCount } = batch
       try {
         // A store that has failed takes nothing more, whatever it says itself: behind a batch that it lacks it would never miss it.
@@ -172,7 +179,6 @@ export class Committer {
       }
       store.applied(layer)
     }
-    await this.#options.failpoint('commit:applied')
   }
 }
 

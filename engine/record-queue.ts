@@ -62,7 +62,7 @@ export class RecordQueue {
     if (!this.#hasHead && this.#chunks.length === 1) this.#open(chunk)
   }
 
-  /** Leaves the head, which was processed, for the next record. */
+  /** Leaves the head, which was processed, for the next record. The memory of a chunk that is done with is used again. */
   advance(): void {
     if (this.#hasHead && this.cursor.timestamp > this.#partitionTime) this.#partitionTime = this.cursor.timestamp
     this.#seek()
@@ -81,6 +81,7 @@ export class RecordQueue {
       if (done === undefined) return
       this.#position = Math.max(this.#position, done.nextOffset)
       this.#bufferedBytes -= done.end - done.start
+      done.release?.()
       const next = this.#chunks[0]
       if (next === undefined) return
       this.cursor.reset(next)

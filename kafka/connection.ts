@@ -1,22 +1,22 @@
-import { AuthenticationError, Connection as LibraryConnection, type ConnectionOptions as LibraryOptions, ResponseError } from '@platformatic/kafka'
+import { AuthenticationError, ResponseError } from '@platformatic/kafka'
 import { ConnectionLostError } from '../ports/broker.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import { kafkaError } from './error-codes.ts'
+import { FIRST_CORRELATION_ID, openLibraryLink, type SaslOptions } from './library-link.ts'
+import { type Link, type LinkOptions, openLink } from './link.ts'
 import { type Api, chooseVersion, type VersionRange } from './protocol/api.ts'
 import { apiVersionsApi } from './protocol/cluster.ts'
-import { FrameAssembler, FrameError } from './protocol/frame-assembler.ts'
+import { FrameMemory } from './protocol/frame-memory.ts'
 import { RequestWriter } from './protocol/request-writer.ts'
 import { ResponseFormatError, ResponseReader } from './protocol/response-reader.ts'
 
-export interface ConnectionOptions {
-  readonly host: string
-  readonly port: number
+export interface ConnectionOptions extends Omit<LinkOptions, 'memory'> {
   readonly clientId: string
   readonly clock: Clock
-  readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
-  readonly tls?: LibraryOptions['tls']
-  readonly sasl?: LibraryOptions['sasl']
+  readonly sasl?: SaslOptions
+  /** Default: its own. */
+  readonly memory?: FrameMemory
 }
 
 /** Sent with the first request of a connection; brokers show it in their metrics. */
@@ -25,31 +25,23 @@ export const SOFTWARE = { software: 'tradewind', softwareVersion: '0.1.0' }
 /**
  * One connection to one broker, with any number of requests under way, answered in order.
  *
- * The library connects, does TLS and SASL, and re-authenticates before the credentials end. After connecting we take over
- * its socket: its own framing is quadratic in the number of chunks of a response, its time-out is one for all requests, and its
- * codecs turn error codes into exceptions. Both talk on one socket, told apart by the correlation id.
- *
  * ```
- * opening -> open <-> held (the library re-authenticates: Kafka allows no other request meanwhile)
+ * opening -> open <-> held (the link logs in again: Kafka allows no other request meanwhile)
  *     any -> ended (for ever: socket closed, time-out, an answer that cannot be read, close())
  * ```
  */
 export class Connection {
   /** Connects, authenticates and learns the broker's API versions. Rejects with `ConnectionLostError`, or with SASL_AUTHENTICATION_FAILED. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const { host, port, clientId, connectTimeoutMs, tls, sasl } = options
-    const library = new LibraryConnection(clientId, { connectTimeout: connectTimeoutMs, ...(tls && { tls }), ...(sasl && { sasl }) })
-    // without a listener, an 'error' event would end the process
-    library.on('error', () => {})
+    const { host, port, sasl } = options
+    const linkOptions = { memory: new FrameMemory(), ...options }
+    let link: Link
     try {
-      await library.connect(host, port)
+      link = await (sasl === undefined ? openLink(linkOptions) : openLibraryLink({ ...linkOptions, sasl }))
     } catch (error) {
-      // undefined where the library could not even make one
-      const socket: LibraryConnection['socket'] | undefined = library.socket
-      socket?.destroy()
       throw openFailure(`${host}:${port}`, error)
     }
-    const connection = new Connection(library, options)
+    const connection = new Connection(link, options)
     try {
       await connection.#negotiate()
     } catch (error) {
@@ -59,7 +51,7 @@ export class Connection {
     return connection
   }
 
-  readonly #library: LibraryConnection
+  readonly #link: Link
   readonly #clientId: string
   readonly #clock: Clock
   readonly #requestTimeoutMs: number
@@ -72,14 +64,23 @@ export class Connection {
   #answered = 0
   #ended: ConnectionLostError | undefined
 
-  private constructor(library: LibraryConnection, options: ConnectionOptions) {
-    this.#library = library
+  private constructor(link: Link, options: ConnectionOptions) {
+    this.#link = link
     this.#clientId = options.clientId
     this.#clock = options.clock
     this.#requestTimeoutMs = options.requestTimeoutMs
     this.#address = `${options.host}:${options.port}`
-    this.#socketClosed = new Promise((resolve) => (library.socket.closed ? resolve() : library.socket.once('close', () => resolve())))
-    this.#takeOver()
+    const { socket } = link
+    this.#socketClosed = new Promise((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
+    link.listener = {
+      frame: (frame) => this.#receive(frame),
+      released: () => this.#release(),
+      ended: (reason, cause) => this.#end(cause instanceof Error ? reasons(cause).join(': ') : reason, cause),
+    }
+    socket.on('close', () =>
+      this.#end(this.#answered > 1 ? 'the broker closed it' : 'the broker closed it before it answered the first request (does it want TLS or SASL?)'),
+    )
+    socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS)
   }
 
   get ended(): boolean {
@@ -107,7 +108,7 @@ export class Connection {
         resolve(response)
       }
       this.#underWay.set(correlationId, { api, timer, answer, reject })
-      if (this.#library.status === 'reauthenticating') this.#held.push(frame)
+      if (this.#link.hold) this.#held.push(frame)
       else this.#write(frame)
     })
   }
@@ -125,31 +126,6 @@ export class Connection {
     this.#versions = versions
   }
 
-  #takeOver(): void {
-    const { socket } = this.#library
-    const [libraryListener] = socket.listeners('data')
-    const assembler = new FrameAssembler((frame) => {
-      const correlationId = frame.readInt32BE(0)
-      if (correlationId >= FIRST_CORRELATION_ID) this.#receive(correlationId, frame)
-      else libraryListener?.call(socket, withLength(frame))
-    })
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        assembler.push(chunk)
-      } catch (error) {
-        if (!(error instanceof FrameError)) throw error
-        this.#end(error.message, error)
-      }
-    })
-    if (libraryListener) socket.removeListener('data', libraryListener)
-    socket.on('close', () =>
-      this.#end(this.#answered > 1 ? 'the broker closed it' : 'the broker closed it before it answered the first request (does it want TLS or SASL?)'),
-    )
-    this.#library.on('error', (error) => this.#end(reasons(error).join(': '), error))
-    this.#library.on('connect', () => this.#release())
-    socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS)
-  }
-
   #frame<Request, Response>(api: Api<Request, Response>, version: number, correlationId: number, request: Request): Uint8Array[] {
     const writer = new RequestWriter()
     writer.int16(api.key)
@@ -162,7 +138,7 @@ export class Connection {
   }
 
   #write(frame: readonly Uint8Array[]): void {
-    const { socket } = this.#library
+    const { socket } = this.#link
     // corked, the pieces of a Produce leave in one gathered write (writev) and are not copied
     socket.cork()
     for (const piece of frame) socket.write(piece)
@@ -175,8 +151,9 @@ export class Connection {
     for (const frame of held) this.#write(frame)
   }
 
-  #receive(correlationId: number, frame: Buffer): void {
+  #receive(frame: Buffer): void {
     if (this.#ended) return
+    const correlationId = frame.readInt32BE(0)
     const underWay = this.#underWay.get(correlationId)
     if (!underWay) return this.#end(`an answer came to a request that was not sent (correlation id ${correlationId})`)
     const { api, timer, answer } = underWay
@@ -203,9 +180,7 @@ export class Connection {
       reject(ended)
     }
     this.#underWay.clear()
-    // stops the library's timer for re-authentication
-    this.#library.close(() => {})
-    this.#library.socket.destroy()
+    this.#link.close()
   }
 }
 
@@ -216,18 +191,9 @@ interface UnderWay {
   readonly reject: (error: Error) => void
 }
 
-/** The library counts from 0: on one connection it never gets this far. */
-const FIRST_CORRELATION_ID = 2 ** 30
 const LAST_CORRELATION_ID = 2 ** 31 - 1
 const CORRELATION_ID_BYTES = 4
 const KEEP_ALIVE_AFTER_MS = 30_000
-
-function withLength(frame: Buffer): Buffer<ArrayBuffer> {
-  const whole = Buffer.allocUnsafe(frame.length + 4)
-  whole.writeInt32BE(frame.length, 0)
-  frame.copy(whole, 4)
-  return whole
-}
 
 /** Credentials that are refused will be refused again; whatever else went wrong may have passed at the next attempt. */
 function openFailure(address: string, error: unknown): Error {

@@ -44,7 +44,11 @@ interface NodePolls {
 
 interface Answer {
   readonly polls: NodePolls
+  /** Chunks that wait to be taken. */
   chunks: number
+  /** Chunks that have not been released. */
+  lent: number
+  readonly release: (() => void) | undefined
 }
 
 /**
@@ -219,7 +223,7 @@ export class LeaderFetcher implements Fetcher {
 
   #arrived(polls: NodePolls, polled: readonly Assigned[], response: FetchResponse, { startedMs, maxWaitMs }: { startedMs: number; maxWaitMs: number }): void {
     const nowMs = this.#context.clock.monotonicMs()
-    const answer: Answer = { polls, chunks: 0 }
+    const answer: Answer = { polls, chunks: 0, lent: 0, release: response.release }
     let barren = true
     for (const fetched of response.partitions) {
       const assigned = this.#partitions.get(keyOf(fetched.topic, fetched.partition))
@@ -234,7 +238,7 @@ export class LeaderFetcher implements Fetcher {
     if (answer.chunks > 0) {
       polls.waiting++
       this.#signal()
-    }
+    } else answer.release?.()
     if (response.throttleTimeMs > 0) polls.retryAtMs = Math.max(polls.retryAtMs, nowMs + response.throttleTimeMs)
   }
 
@@ -265,9 +269,13 @@ export class LeaderFetcher implements Fetcher {
       buffer,
       start,
       end,
+      release: () => {
+        if (--answer.lent === 0) answer.release?.()
+      },
     }
     this.#queue.push({ assigned, item, answer })
     answer.chunks++
+    answer.lent++
     assigned.offset = nextOffset
     assigned.lastEpoch = leaderEpoch
   }

@@ -22,6 +22,7 @@ import { Connection, type ConnectionOptions, SOFTWARE } from './connection.ts'
 import { type Address, Connections, type Place } from './connections.ts'
 import type { Api } from './protocol/api.ts'
 import { apiVersionsApi, findCoordinatorApi, metadataApi } from './protocol/cluster.ts'
+import { FrameMemory } from './protocol/frame-memory.ts'
 import { fetchApi } from './protocol/fetch.ts'
 import { deleteGroupsApi, describeGroupsApi, heartbeatApi, joinGroupApi, type LeaveGroupRequest, leaveGroupApi, syncGroupApi } from './protocol/groups.ts'
 import { type EpochQuestion, listOffsetsApi, type OffsetFetchRequest, offsetCommitApi, offsetFetchApi, offsetForLeaderEpochApi } from './protocol/offsets.ts'
@@ -51,6 +52,7 @@ export class WireBroker implements Broker {
   readonly #bootstrap: readonly string[]
   readonly #connectionOptions: Omit<ConnectionOptions, 'host' | 'port'>
   readonly #requestTimeoutMs: number
+  readonly #memory = new FrameMemory()
   readonly #connections = new Connections((place) => this.#open(place))
   readonly #addresses = new Map<number, Address>()
   /** By group, as of its last JoinGroup: the broker may hold a SyncGroup as long. */
@@ -62,7 +64,7 @@ export class WireBroker implements Broker {
     for (const address of bootstrap) parseAddress(address)
     this.#bootstrap = bootstrap
     this.#requestTimeoutMs = requestTimeoutMs
-    this.#connectionOptions = { clientId, clock, connectTimeoutMs, requestTimeoutMs, ...(tls && { tls }), ...(sasl && { sasl }) }
+    this.#connectionOptions = { clientId, clock, connectTimeoutMs, requestTimeoutMs, memory: this.#memory, ...(tls && { tls }), ...(sasl && { sasl }) }
   }
 
   async metadata(topics: readonly string[] | undefined): Promise<Metadata> {
@@ -80,8 +82,11 @@ export class WireBroker implements Broker {
     return { finalised: features, transactionsV2 }
   }
 
-  fetch(node: number, request: FetchRequest): Promise<FetchResponse> {
-    return this.#askAlone(node, 'fetch', fetchApi, request, request.maxWaitMs + this.#requestTimeoutMs)
+  async fetch(node: number, request: FetchRequest): Promise<FetchResponse> {
+    const response = await this.#askAlone(node, 'fetch', fetchApi, request, request.maxWaitMs + this.#requestTimeoutMs)
+    // All partitions lie in the one frame of the answer.
+    const frame = response.partitions[0]?.buffer
+    return frame === undefined ? response : { ...response, release: () => this.#memory.give(frame) }
   }
 
   listOffsets(node: number, request: ListOffsetsRequest) {

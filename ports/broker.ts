@@ -115,6 +115,8 @@ export interface FetchResponse {
   readonly errorCode: number
   readonly throttleTimeMs: number
   readonly partitions: readonly FetchedPartition[]
+  /** Says that nobody looks at the bytes of any partition any more: their memory may be used for a later answer. Who does not call it leaves them to the garbage collector. */
+  readonly release?: () => void
 }
 
 export interface AbortedTransaction {
@@ -130,7 +132,7 @@ export interface FetchedPartition extends TopicPartition {
   readonly abortedTransactions: readonly AbortedTransaction[]
   /** Set where the broker says that our log has diverged: the epoch and end offset up to which it agrees. */
   readonly divergingEpoch: { epoch: number; endOffset: number } | undefined
-  /** Record batches as the broker keeps them; the last one may be cut. The buffer is that of the whole response: it is never written again. */
+  /** Record batches as the broker keeps them; the last one may be cut. The buffer is that of the whole response: it is not written again before `release`. */
   readonly buffer: Buffer
   readonly start: number
   readonly end: number

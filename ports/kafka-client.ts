@@ -70,6 +70,8 @@ export interface FetchedChunk extends TopicPartition {
   readonly buffer: Buffer
   readonly start: number
   readonly end: number
+  /** To be called, if at all, once, when nobody looks at the bytes any more: their memory may then be used for a later chunk. Otherwise they are left to the garbage collector. */
+  readonly release?: () => void
 }
 
 /** The partition is stopped until it is assigned again. What is retriable is retried within the fetcher and never seen here. */

@@ -53,7 +53,7 @@ export class ModelFetcher implements Fetcher {
       const chunk = log.chunk(offset, this.#options.readCommitted)
       if (chunk === undefined) continue
       position.offset = chunk.nextOffset
-      return chunk
+      return lent(chunk)
     }
     return undefined
   }
@@ -87,4 +87,10 @@ export class ModelFetcher implements Fetcher {
     this.#options.closed()
     this.wake()
   }
+}
+
+/** With memory of its own, which is spoilt once it is released: whoever still looks at it is found out. */
+function lent(chunk: FetchedChunk): FetchedChunk {
+  const buffer = Buffer.from(chunk.buffer.subarray(chunk.start, chunk.end))
+  return { ...chunk, buffer, start: 0, end: buffer.length, release: () => buffer.fill(0xdb) }
 }

@@ -28,12 +28,34 @@ test('frames come out as they went in, however the stream is cut', () => {
   )
 })
 
-test('a frame within one chunk is a view, one of several chunks is a buffer of its own', () => {
-  const stream = Buffer.concat([framed(Buffer.from('within')), framed(Buffer.from('across'))])
-  const [within, across] = assemble([stream.subarray(0, 16), stream.subarray(16)])
-  expect(within?.buffer).toBe(stream.buffer)
-  expect(across?.buffer).not.toBe(stream.buffer)
-  expect(across?.buffer.byteLength).toBe(6)
+test('a socket that reads into our memory: the same frames, and the rest of one is read to where it stays', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ minLength: 4, maxLength: 60_000 }), { maxLength: 5 }), fc.array(fc.integer({ min: 1, max: 30_000 })), (bodies, reads) => {
+      const stream = Buffer.concat(bodies.map(framed))
+      const frames: Buffer[] = []
+      const assembler = new FrameAssembler((frame) => frames.push(frame))
+      let at = 0
+      for (let i = 0; at < stream.length; i++) {
+        const room = assembler.room()
+        const bytes = Math.min(room.length, reads[i] ?? room.length, stream.length - at)
+        stream.copy(room, 0, at, at + bytes)
+        // What follows in the same memory is overwritten by the next read.
+        room.fill(0xdb, bytes)
+        assembler.received(bytes)
+        at += bytes
+      }
+      expect(frames).toHaveLength(bodies.length)
+      for (const [i, body] of bodies.entries()) expect(frames[i]?.equals(body)).toBe(true)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('a frame is memory of its own: a chunk may be written again', () => {
+  const chunk = framed(Buffer.from('within'))
+  const [frame] = assemble([chunk])
+  chunk.fill(0)
+  expect(frame?.toString()).toBe('within')
 })
 
 test.each([

@@ -1,17 +1,38 @@
+import { FrameMemory } from './frame-memory.ts'
+
 /**
- * Cuts what a socket receives into response frames. Each frame is one contiguous buffer: a view on the chunk if it lies
- * within one, otherwise a buffer of the frame's length that the chunks are copied into as they come, once each.
+ * Cuts what a socket receives into response frames, each one contiguous buffer of its own.
+ *
+ * A socket that can read into memory of ours asks for `room` and reports what it has `received`: the rest of a frame is then read from the system to
+ * where it stays. Other sockets `push` their chunks.
  */
 export class FrameAssembler {
   readonly #onFrame: (frame: Buffer) => void
+  readonly #memory: FrameMemory
+  /** Where bytes land while no frame is under way. */
+  #landing: Buffer | undefined
   /** The length field, while it is incomplete. */
   readonly #length = Buffer.alloc(LENGTH_BYTES)
   #lengthFilled = 0
   #frame: Buffer | undefined
   #frameFilled = 0
 
-  constructor(onFrame: (frame: Buffer) => void) {
+  constructor(onFrame: (frame: Buffer) => void, memory = new FrameMemory()) {
     this.#onFrame = onFrame
+    this.#memory = memory
+  }
+
+  /** Where the next bytes are to be written; valid until `received` or `push`. */
+  room(): Buffer {
+    if (this.#frame !== undefined) return this.#frame.subarray(this.#frameFilled)
+    this.#landing ??= Buffer.allocUnsafeSlow(LANDING_BYTES)
+    return this.#landing
+  }
+
+  /** So many bytes have been written to `room`. Throws `FrameError` where they cannot be Kafka's. */
+  received(bytes: number): void {
+    if (this.#frame === undefined) this.push((this.#landing as Buffer).subarray(0, bytes))
+    else this.#filled(this.#frame, bytes)
   }
 
   /** Throws `FrameError` where the bytes cannot be Kafka's. */
@@ -25,13 +46,7 @@ export class FrameAssembler {
     while (this.#lengthFilled < LENGTH_BYTES && next < chunk.length) this.#length[this.#lengthFilled++] = chunk[next++] ?? 0
     if (this.#lengthFilled < LENGTH_BYTES) return next
     this.#lengthFilled = 0
-    const bytes = checkedLength(this.#length)
-    if (next + bytes <= chunk.length) {
-      this.#onFrame(chunk.subarray(next, next + bytes))
-      return next + bytes
-    }
-    // not from the pool: a pool slab would be kept alive by the longest-lived of the frames in it
-    this.#frame = Buffer.allocUnsafeSlow(bytes)
+    this.#frame = this.#memory.take(checkedLength(this.#length))
     this.#frameFilled = 0
     return next
   }
@@ -39,12 +54,15 @@ export class FrameAssembler {
   #fill(frame: Buffer, chunk: Buffer, at: number): number {
     const end = Math.min(at + frame.length - this.#frameFilled, chunk.length)
     chunk.copy(frame, this.#frameFilled, at, end)
-    this.#frameFilled += end - at
-    if (this.#frameFilled === frame.length) {
-      this.#frame = undefined
-      this.#onFrame(frame)
-    }
+    this.#filled(frame, end - at)
     return end
+  }
+
+  #filled(frame: Buffer, bytes: number): void {
+    this.#frameFilled += bytes
+    if (this.#frameFilled < frame.length) return
+    this.#frame = undefined
+    this.#onFrame(frame)
   }
 }
 
@@ -55,6 +73,8 @@ export class FrameError extends Error {
 
 const LENGTH_BYTES = 4
 const CORRELATION_ID_BYTES = 4
+/** Most answers fit in; of a larger one the first part is copied once. */
+const LANDING_BYTES = 16 * 1024
 /** Five times Kafka's largest default for one answer (fetch.max.bytes, 50 MB). */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 
