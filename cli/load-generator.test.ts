@@ -116,6 +116,21 @@ test('after a stall the records keep the timestamps at which they were due: the 
   expect(Math.max(...kafka.received.map(({ timestamp }) => timestamp - startMs))).toBe(1499)
 })
 
+test('where answers are slow, batches grow: a record waits for two answers at most, not for all before it', async () => {
+  const kafka = new FakeKafka()
+  let calls = 0
+  kafka.answer = async () => {
+    calls++
+    await new Promise<void>((resolve) => void kafka.clock.after(50, resolve))
+  }
+  const running = generator(kafka, { ratePerS: 4000, durationMs: 2000 }).run()
+  await kafka.clock.advance(5000)
+  expect(await running).toMatchObject({ sent: 8000, acknowledged: 8000 })
+  // Four partitions, each with an answer every 50 ms of two seconds.
+  expect(calls).toBeLessThanOrEqual(4 * 42)
+  for (const { timestamp, atMs } of kafka.received) expect(atMs - timestamp).toBeLessThanOrEqual(60)
+})
+
 test('no more than the allowed bytes are under way: the generator waits for answers', async () => {
   const kafka = new FakeKafka()
   const waiting: (() => void)[] = []

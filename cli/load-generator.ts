@@ -51,9 +51,12 @@ const RECORDS_PER_STEP = 10_000
 const DRAIN_MS = 4000
 // As fast as possible: a request of this size a step. Larger ones hold the event loop, smaller ones cost the broker more.
 const STEP_BYTES = 2_000_000
+// What one partition may have waiting behind the batch that is under way.
+const BATCH_BYTES = 200_000
 
 /**
- * Sends a workload to a topic, partitioned by murmur2, and counts what was acknowledged.
+ * Sends a workload to a topic, partitioned by murmur2, and counts what was acknowledged. Of each partition one batch is under way; what is due meanwhile goes into
+ * the next one: batches grow as answers get slow. (A batch of two records every 5 ms, one after the other, once made a queue of its own: seconds where the broker took more than 5 ms.)
  *
  * At a rate, each record is due at a moment that the start and the rate fix, and is stamped with it, whenever it is really sent: where the generator or Kafka falls
  * behind, the wait is in the latency that is measured (no coordinated omission), and what is late is sent as soon as there is room.
@@ -68,6 +71,10 @@ export class LoadGenerator {
   readonly #headers = new HeaderBlockBuilder()
   readonly #headerBlock = new ByteView()
   #builders: readonly BatchBuilder[] = []
+  /** By partition. */
+  #isUnderWay: boolean[] = []
+  /** `#record` was drawn from the workload, and there was no room for it. */
+  #isHeld = false
   #acknowledged: number[] = []
   #startedMs: number | undefined
   #sent = 0
@@ -103,12 +110,13 @@ export class LoadGenerator {
     const partitions = await this.#partitionCount(signal)
     if (partitions === undefined) return this.report
     const { compression } = this.#options
-    this.#builders = Array.from({ length: partitions }, () => new BatchBuilder({ transactional: false, ...(compression && { compression }) }))
+    this.#builders = Array.from({ length: partitions }, () => new BatchBuilder({ transactional: false, limitBytes: BATCH_BYTES, ...(compression && { compression }) }))
     this.#acknowledged = new Array<number>(partitions).fill(0)
+    this.#isUnderWay = new Array<boolean>(partitions).fill(false)
     const producer = this.#options.client.producer()
     try {
       await (this.#options.ratePerS > 0 ? this.#paced(producer, signal) : this.#unpaced(producer, signal))
-      await this.#drain(signal)
+      await this.#drain(producer, signal)
     } finally {
       await producer.close()
     }
@@ -127,7 +135,7 @@ export class LoadGenerator {
       // The record n is due n intervals after the start: the first one at once.
       const elapsedMs = this.#clock.monotonicMs() - beganMs
       const due = Math.min(end, Math.floor((elapsedMs * ratePerS) / 1000) + 1, this.#sent + RECORDS_PER_STEP)
-      while (this.#sent < due) this.#append(producer, startMs + Math.floor((this.#sent * 1000) / ratePerS))
+      while (this.#sent < due && this.#append(producer, startMs + Math.floor((this.#sent * 1000) / ratePerS)) > 0);
       this.#flush(producer)
       const isBehind = due < end && Math.floor((elapsedMs * ratePerS) / 1000) >= due
       await (this.#isFull() ? this.#answer(signal) : isBehind ? this.#clock.turn() : sleep(this.#clock, STEP_MS, signal))
@@ -142,7 +150,7 @@ export class LoadGenerator {
       const nowMs = this.#clock.now()
       const end = Math.min(count, this.#sent + RECORDS_PER_STEP)
       let bytes = 0
-      while (this.#sent < end && bytes < STEP_BYTES) bytes += this.#append(producer, nowMs)
+      for (let more = 1; this.#sent < end && bytes < STEP_BYTES && more > 0; bytes += more) more = this.#append(producer, nowMs)
       this.#flush(producer)
       await (this.#isFull() ? this.#answer(signal) : this.#clock.turn())
     }
@@ -153,10 +161,11 @@ export class LoadGenerator {
     return this.#startedMs
   }
 
-  /** Answers about how many bytes the record has. */
+  /** Answers how many bytes the batch has grown by; 0: the record has to wait until its partition's batch is acknowledged. */
   #append(producer: Producer, dueMs: number): number {
     const record = this.#record
-    this.#options.workload.next(record)
+    if (!this.#isHeld) this.#options.workload.next(record)
+    this.#isHeld = false
     const { placement } = record
     const partition = (partitionOf(murmur2(placement.buffer, placement.start, placement.end), this.#builders.length) + record.partitionShift) % this.#builders.length
     const builder = this.#builders[partition]
@@ -165,12 +174,18 @@ export class LoadGenerator {
     const value = record.hasValue ? record.value : undefined
     const headers = this.#headersOf(record)
     const timestamp = dueMs - record.timestampAgeMs
+    let before = builder.sizeBytes
     if (!builder.append(timestamp, key, value, headers)) {
+      if (this.#isUnderWay[partition]) {
+        this.#isHeld = true
+        return 0
+      }
       this.#flush(producer)
+      before = builder.sizeBytes
       builder.append(timestamp, key, value, headers)
     }
     this.#sent++
-    return record.key.length + record.value.length + (headers?.length ?? 0)
+    return builder.sizeBytes - before
   }
 
   #headersOf(record: WorkloadRecord): ByteView | undefined {
@@ -180,11 +195,12 @@ export class LoadGenerator {
     return this.#headers.into(this.#headerBlock)
   }
 
-  /** Sends what the builders hold, as one call: the producer makes one request a node of it. */
+  /** Sends what the builders hold for partitions without a batch under way, as one call: the producer makes one request a node of it. */
   #flush(producer: Producer): void {
     const batches: OutgoingBatch[] = []
     this.#builders.forEach((builder, partition) => {
-      if (builder.recordCount === 0) return
+      if (builder.recordCount === 0 || this.#isUnderWay[partition]) return
+      this.#isUnderWay[partition] = true
       batches.push({ topic: this.#topic, partition, bytes: builder.seal(), recordCount: builder.recordCount })
       builder.reset()
     })
@@ -203,6 +219,8 @@ export class LoadGenerator {
     } finally {
       this.#bytesInFlight -= bytes
       this.#inFlight--
+      for (const { partition } of batches) this.#isUnderWay[partition] = false
+      if (this.#fatal === undefined) this.#flush(producer)
       this.#answered?.()
     }
   }
@@ -223,10 +241,12 @@ export class LoadGenerator {
   }
 
   #isFull(): boolean {
-    return this.#bytesInFlight >= (this.#options.maxBytesInFlight ?? 16_000_000)
+    return this.#isHeld || this.#bytesInFlight >= (this.#options.maxBytesInFlight ?? 16_000_000)
   }
 
-  async #drain(signal: AbortSignal | undefined): Promise<void> {
+  async #drain(producer: Producer, signal: AbortSignal | undefined): Promise<void> {
+    // From here on every answer sends what is left.
+    this.#flush(producer)
     while (this.#inFlight > 0 && !signal?.aborted) await this.#answer(signal)
     const giveUp = new AbortController()
     const timer = this.#clock.after(DRAIN_MS, () => giveUp.abort())
