@@ -31,6 +31,8 @@ export interface StartedTasks {
 
 /** The client has repeated its look-ups for a minute before it says that the brokers are away. */
 const BROKERS_AWAY_PAUSE_MS = 1_000
+/** While one store waits for the disk others are indexed; more would hold up the tasks that are running. */
+const OPENED_AT_ONCE = 4
 const PASSING = ['retriable', 'metadata', 'coordinator']
 
 /** Opens the stores of tasks and brings them up. */
@@ -48,7 +50,7 @@ export class TaskStarter {
     const tasks: Task[] = []
     let brought: StartedTasks | undefined
     try {
-      for (const id of taskIds) if (!signal.aborted) tasks.push(await this.#create(id))
+      await this.#createAll(taskIds, tasks, signal)
       brought = await this.bringUp(tasks, signal)
     } catch (error) {
       await closeStores(tasks)
@@ -81,6 +83,24 @@ export class TaskStarter {
     const stores = tasks.flatMap((task) => task.stores)
     const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })
     return signal.aborted ? undefined : { tasks, positions, restoredRecords }
+  }
+
+  /** Adds to `tasks` whatever it has created, also where it rejects. */
+  async #createAll(taskIds: readonly string[], tasks: Task[], signal: AbortSignal): Promise<void> {
+    const left = taskIds.values()
+    let failure: { error: unknown } | undefined
+    const createSome = async (): Promise<void> => {
+      for (const id of left) {
+        if (failure !== undefined || signal.aborted) return
+        try {
+          tasks.push(await this.#create(id))
+        } catch (error) {
+          failure ??= { error }
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: OPENED_AT_ONCE }, createSome))
+    if (failure !== undefined) throw failure.error
   }
 
   async #create(id: string): Promise<Task> {

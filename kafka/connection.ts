@@ -1,9 +1,8 @@
-import { AuthenticationError, ResponseError } from '@platformatic/kafka'
 import { ConnectionLostError } from '../ports/broker.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import { kafkaError } from './error-codes.ts'
-import { FIRST_CORRELATION_ID, openLibraryLink, type SaslOptions } from './library-link.ts'
-import { type Link, type LinkOptions, openLink } from './link.ts'
+import type { SaslOptions } from './library-link.ts'
+import { FIRST_CORRELATION_ID, type Link, type LinkOptions, LoginRefusedError, openLink, reasonsOf } from './link.ts'
 import { type Api, chooseVersion, type VersionRange } from './protocol/api.ts'
 import { apiVersionsApi } from './protocol/cluster.ts'
 import { FrameMemory } from './protocol/frame-memory.ts'
@@ -37,7 +36,7 @@ export class Connection {
     const linkOptions = { memory: new FrameMemory(), ...options }
     let link: Link
     try {
-      link = await (sasl === undefined ? openLink(linkOptions) : openLibraryLink({ ...linkOptions, sasl }))
+      link = await (sasl === undefined ? openLink(linkOptions) : openWithLogin({ ...linkOptions, sasl }))
     } catch (error) {
       throw openFailure(`${host}:${port}`, error)
     }
@@ -75,7 +74,7 @@ export class Connection {
     link.listener = {
       frame: (frame) => this.#receive(frame),
       released: () => this.#release(),
-      ended: (reason, cause) => this.#end(cause instanceof Error ? reasons(cause).join(': ') : reason, cause),
+      ended: (reason, cause) => this.#end(cause instanceof Error ? reasonsOf(cause).join(': ') : reason, cause),
     }
     socket.on('close', () =>
       this.#end(this.#answered > 1 ? 'the broker closed it' : 'the broker closed it before it answered the first request (does it want TLS or SASL?)'),
@@ -195,25 +194,18 @@ const LAST_CORRELATION_ID = 2 ** 31 - 1
 const CORRELATION_ID_BYTES = 4
 const KEEP_ALIVE_AFTER_MS = 30_000
 
+/** The library is loaded where it is needed: it would be a third of the time that a process takes to start. */
+async function openWithLogin(options: LinkOptions & { clientId: string; sasl: SaslOptions }): Promise<Link> {
+  const { openLibraryLink } = await import('./library-link.ts')
+  return await openLibraryLink(options)
+}
+
 /** Credentials that are refused will be refused again; whatever else went wrong may have passed at the next attempt. */
 function openFailure(address: string, error: unknown): Error {
   const cause = error instanceof Error ? error : new Error(String(error))
-  const why = reasons(cause).join(': ')
-  if (isRefusal(cause)) return kafkaError(SASL_AUTHENTICATION_FAILED, `cannot log in to ${address} (${why})`)
+  const why = reasonsOf(cause).join(': ')
+  if (cause instanceof LoginRefusedError) return kafkaError(SASL_AUTHENTICATION_FAILED, `cannot log in to ${address} (${why})`)
   return new ConnectionLostError(`cannot connect to ${address}: ${why}`, { cause })
 }
 
-/** The library also says so when the connection ends, or the credentials cannot be had, before the broker has judged them. */
-function isRefusal(error: Error): boolean {
-  if (!(error instanceof AuthenticationError)) return error.cause instanceof Error && isRefusal(error.cause)
-  const { cause } = error
-  return cause === undefined || cause instanceof ResponseError || (cause instanceof AuthenticationError && isRefusal(cause))
-}
-
 const SASL_AUTHENTICATION_FAILED = 58
-
-/** The library says «Connection error» and keeps the reason in `cause`, and those of an AggregateError in `errors`. */
-function reasons(error: Error): string[] {
-  const inner = error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined)
-  return inner instanceof Error ? [error.message, ...reasons(inner)] : [error.message]
-}

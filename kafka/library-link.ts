@@ -1,16 +1,15 @@
-import { Connection as LibraryConnection, type ConnectionOptions as LibraryOptions } from '@platformatic/kafka'
-import { type Link, type LinkListener, type LinkOptions } from './link.ts'
+import { AuthenticationError, Connection as LibraryConnection, type ConnectionOptions as LibraryOptions, ResponseError } from '@platformatic/kafka'
+import { FIRST_CORRELATION_ID, type Link, type LinkListener, type LinkOptions, LoginRefusedError, reasonsOf } from './link.ts'
 import { FrameAssembler, FrameError } from './protocol/frame-assembler.ts'
 
 export type SaslOptions = NonNullable<LibraryOptions['sasl']>
-
-/** We count from here, the library from 0: on one connection it never gets this far. */
-export const FIRST_CORRELATION_ID = 2 ** 30
 
 /**
  * A link that the library connects and logs in, again and again before the credentials end. After connecting we take over
  * its socket: its own framing is quadratic in the number of chunks of a response, its time-out is one for all requests, and its
  * codecs turn error codes into exceptions. Both talk on one socket, told apart by the correlation id.
+ *
+ * Rejects with `LoginRefusedError` where the broker refuses the credentials.
  */
 export async function openLibraryLink(options: LinkOptions & { clientId: string; sasl: SaslOptions }): Promise<Link> {
   const { host, port, clientId, connectTimeoutMs, tls, sasl } = options
@@ -23,6 +22,7 @@ export async function openLibraryLink(options: LinkOptions & { clientId: string;
     // undefined where the library could not even make one
     const socket: LibraryConnection['socket'] | undefined = library.socket
     socket?.destroy()
+    if (error instanceof Error && isRefusal(error)) throw new LoginRefusedError(reasonsOf(error).join(': '))
     throw error
   }
   return new LibraryLink(library, options)
@@ -73,4 +73,11 @@ function withLength(frame: Buffer): Buffer<ArrayBuffer> {
   whole.writeInt32BE(frame.length, 0)
   frame.copy(whole, 4)
   return whole
+}
+
+/** The library also says so when the connection ends, or the credentials cannot be had, before the broker has judged them. */
+function isRefusal(error: Error): boolean {
+  if (!(error instanceof AuthenticationError)) return error.cause instanceof Error && isRefusal(error.cause)
+  const { cause } = error
+  return cause === undefined || cause instanceof ResponseError || (cause instanceof AuthenticationError && isRefusal(cause))
 }

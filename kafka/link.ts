@@ -4,6 +4,14 @@ import type { Clock } from '../ports/clock.ts'
 import { FrameAssembler, FrameError } from './protocol/frame-assembler.ts'
 import type { FrameMemory } from './protocol/frame-memory.ts'
 
+/** Ours begin here, those of a library that logs in with 0: on one connection it never gets this far. */
+export const FIRST_CORRELATION_ID = 2 ** 30
+
+/** The broker has judged the credentials. */
+export class LoginRefusedError extends Error {
+  override readonly name = 'LoginRefusedError'
+}
+
 /** What becomes of a link. */
 export interface LinkListener {
   frame(frame: Buffer): void
@@ -78,4 +86,10 @@ class SocketLink implements Link {
     }
     return true
   }
+}
+
+/** The message and what it was caused by: some say «Connection error» and keep the reason in `cause`, and an AggregateError in `errors`. */
+export function reasonsOf(error: Error): string[] {
+  const inner = error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined)
+  return inner instanceof Error ? [error.message, ...reasonsOf(inner)] : [error.message]
 }
