@@ -6,6 +6,7 @@ import { TRADE_MIGRATIONS } from '../../sinks/postgres/migrations.ts'
 import { PostgresDatabase } from '../../sinks/postgres/postgres-database.ts'
 import { testSinkDatabase } from '../../sinks/testing/sink-database-contract.ts'
 import { recordOf, sourceOf, tradeOf, tradeValue } from '../../sinks/testing/sink-records.ts'
+import { until } from '../support/until.ts'
 import { createDatabase, postgresUrl, type ScratchDatabase } from './scratch-postgres.ts'
 
 const STATES = `SELECT trade_id AS "tradeId", CASE WHEN NOT deleted THEN version END AS version, source_offset::int4 AS "offset", source_generation AS generation
@@ -119,7 +120,7 @@ describe.skipIf(postgresUrl === undefined)('PostgreSQL', () => {
       const blocked = sink.write([writeOf(claim, [tradeOf(claim.source, 0, 'T1', 1)])])
       blocked.catch(() => undefined)
       await waitForLock(scratch)
-      await scratch.client.query('SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted')
+      await scratch.observer.query(`SELECT pg_terminate_backend(pid) FROM ${WAITING}`)
       await expect(blocked).rejects.toMatchObject({ scope: 'retriable' })
       await scratch.client.query('COMMIT')
       expect(await put(tradeOf(claim.source, 0, 'T1', 1))).toMatchObject({ outcomes: ['applied'] })
@@ -192,10 +193,10 @@ function latin1Record(claim: Claim, value: string): SinkRecord {
   return Object.assign(Object.create(Object.getPrototypeOf(record)), record, { valueBuffer: bytes, valueStart: 0, valueEnd: bytes.length })
 }
 
-/** Polls the server until a statement waits for a lock: the moment that the test is about. */
+/** Statements that wait for a lock, in this test's own database: the server is also that of tests that run beside this one. */
+const WAITING = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+/** Waits for the moment that the test is about. */
 async function waitForLock({ observer }: ScratchDatabase): Promise<void> {
-  for (;;) {
-    const { rows } = await observer.query('SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = $1', ['Lock'])
-    if (rows.length > 0) return
-  }
+  await until('a statement waits for a lock', async () => (await observer.query(`SELECT 1 FROM ${WAITING}`)).rowCount !== 0)
 }
