@@ -51,7 +51,11 @@ export class TradeExpiry {
     for (let looks = this.#portion * LOOKS_PER_TRADE; looks > 0 && expired < this.#portion && table.maturities.take(today - 1, this.#key); looks--) {
       const input = this.#input.takeExpiry(this.#key, nowMs, today)
       const { live, expired: already, maturityDay } = table.find(input)
-      if (!live || already || maturityDay >= today) continue
+      if (!live || already) continue
+      if (maturityDay >= today) {
+        table.maturities.addAgain(maturityDay, this.#key)
+        continue
+      }
       this.#expire(input)
       expired++
     }

@@ -25,7 +25,7 @@ export class TradeRequests {
   constructor(store: KeyValueAccess, retentionMs: number) {
     this.#store = store
     this.#retentionMs = retentionMs
-    this.#due = new DueBuckets((id, slot) => store.peek(id, this.#value) && this.#slot(processedAtOf(this.#value)) === slot)
+    this.#due = new DueBuckets((id) => (store.peek(id, this.#value) ? this.#slot(processedAtOf(this.#value)) : undefined))
     store.watch((id, prefix) => this.#due.add(this.#slot(processedAtOf(prefix)), id))
   }
 

@@ -37,9 +37,9 @@ export class TradeTable {
     this.#store = store
     this.#deleteMemoryMs = deleteMemoryMs
     this.#repairRetentionMs = repairRetentionMs
-    this.maturities = new DueBuckets((key, day) => this.#peek(key) && awaitsMaturity(this.#other) && this.#other.maturityDay === day)
-    this.memories = new DueBuckets((key, slot) => this.#peek(key) && this.#other.deleted && this.#memorySlot(this.#other.deletedAtMs) === slot)
-    this.cases = new DueBuckets((key, slot) => this.#peek(key) && this.#other.hasCase && this.#caseSlot(this.#other.refusedAtMs) === slot)
+    this.maturities = new DueBuckets((key) => (this.#peek(key) && awaitsMaturity(this.#other) ? this.#other.maturityDay : undefined))
+    this.memories = new DueBuckets((key) => (this.#peek(key) && this.#other.deleted ? this.#memorySlot(this.#other.deletedAtMs) : undefined))
+    this.cases = new DueBuckets((key) => (this.#peek(key) && this.#other.hasCase ? this.#caseSlot(this.#other.refusedAtMs) : undefined))
     store.watch((key, prefix) => this.#watched(key, prefix))
   }
 
@@ -121,10 +121,9 @@ export class TradeTable {
     const { entry } = this
     const awaited = awaitsMaturity(entry)
     const awaits = awaitsMaturity(next)
-    if (awaits !== awaited || (awaits && entry.maturityDay !== next.maturityDay)) {
-      if (awaits) this.maturities.add(next.maturityDay, key)
-      if (awaited && byRecord) this.maturities.stale(entry.maturityDay)
-    }
+    if (awaits && !awaited) this.maturities.add(next.maturityDay, key)
+    else if (awaits && next.maturityDay < entry.maturityDay) this.maturities.addAgain(next.maturityDay, key)
+    else if (awaited && !awaits && byRecord) this.maturities.stale(entry.maturityDay)
     if (next.deleted && !(entry.deleted && entry.deletedAtMs === next.deletedAtMs)) this.memories.add(this.#memorySlot(next.deletedAtMs), key)
     else if (entry.deleted && !next.deleted) this.memories.stale(this.#memorySlot(entry.deletedAtMs))
     const sameCase = entry.hasCase && next.hasCase && entry.refusedAtMs === next.refusedAtMs
