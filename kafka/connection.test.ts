@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { ConnectionLostError, UnsupportedVersionError } from '../ports/broker.ts'
+import type { Clock } from '../ports/clock.ts'
 import { KafkaError } from '../ports/kafka-error.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { VirtualClock } from '../test/support/virtual-clock.ts'
-import { type Ranges, responseBody, WireServer } from '../test/support/wire-server.ts'
+import { type Ranges, responseBody, UNUSED_PORT, WireServer } from '../test/support/wire-server.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { heartbeatApi, leaveGroupApi } from './protocol/groups.ts'
 import { produceApi } from './protocol/produce.ts'
@@ -24,14 +25,15 @@ async function listen(options?: Parameters<typeof WireServer.listen>[0]): Promis
   return server
 }
 
+/** On time that stands still, unless a test says otherwise: however slow the machine, nothing times out. */
 async function open(server: { port: number }, options: Partial<ConnectionOptions> = {}): Promise<Connection> {
   const connection = await Connection.open({
     host: '127.0.0.1',
     port: server.port,
     clientId: 'test',
-    clock: systemClock,
-    connectTimeoutMs: 5_000,
-    requestTimeoutMs: 5_000,
+    clock: new VirtualClock(),
+    connectTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
     ...options,
   })
   opened.push(connection)
@@ -150,6 +152,27 @@ test('a request without an answer in time ends the connection, and all requests 
   await expect(heartbeat(connection)).rejects.toThrow(ConnectionLostError)
 })
 
+test('an answer that came while the process was stopped counts, though its time was up', async () => {
+  const server = await listen({ ranges: RANGES })
+  let timeIsUp = () => {}
+  const socketsWereRead = Promise.withResolvers<void>()
+  const after: Clock['after'] = (_, callback) => {
+    timeIsUp = callback
+    return { cancel: () => {} }
+  }
+  const connection = await open(server, { clock: { ...systemClock, after, turn: () => socketsWereRead.promise } })
+  const answer = heartbeat(connection)
+  // timers come before sockets when a process goes on
+  timeIsUp()
+  ;(await server.next()).answer(heartbeatAnswer(27))
+  expect(await answer).toEqual({ errorCode: 27 })
+  socketsWereRead.resolve()
+  await socketsWereRead.promise
+  const next = heartbeat(connection)
+  ;(await server.next()).answer(heartbeatAnswer(0))
+  expect(await next).toEqual({ errorCode: 0 })
+})
+
 test.each([
   ['is cut', Buffer.from('000000000000', 'hex'), 'bytes wanted at byte'],
   ['is longer', Buffer.from('0000000000000000', 'hex'), '1 bytes are left over'],
@@ -191,10 +214,7 @@ test.each([
 })
 
 test('where nobody listens, the reason is said', async () => {
-  const server = await WireServer.listen()
-  const { port } = server
-  await server.close()
-  await expect(open({ port })).rejects.toThrow(new RegExp(`^cannot connect to 127.0.0.1:${port}: .*ECONNREFUSED`))
+  await expect(open({ port: UNUSED_PORT })).rejects.toThrow(new RegExp(`^cannot connect to 127.0.0.1:${UNUSED_PORT}: .*ECONNREFUSED`))
 })
 
 test('close ends what is under way and waits for the socket', async () => {

@@ -100,7 +100,7 @@ export class Connection {
       const correlationId = this.#correlationId
       const frame = this.#frame(api, version, correlationId, request)
       this.#correlationId = correlationId === LAST_CORRELATION_ID ? FIRST_CORRELATION_ID : correlationId + 1
-      const timer = this.#clock.after(timeoutMs, () => this.#end(`no answer to ${api.name} within ${timeoutMs} ms`))
+      const timer = this.#clock.after(timeoutMs, () => void this.#timedOut(correlationId, `no answer to ${api.name} within ${timeoutMs} ms`))
       const answer = (reader: ResponseReader) => {
         const response = api.read(reader, version, request)
         if (reader.remaining > 0) throw new ResponseFormatError(`${reader.remaining} bytes are left over`)
@@ -167,6 +167,12 @@ export class Connection {
     this.#underWay.delete(correlationId)
     this.#answered++
     timer.cancel()
+  }
+
+  /** Timers come before sockets when a process that was stopped goes on: the answer may be here, and has not been read. */
+  async #timedOut(correlationId: number, reason: string): Promise<void> {
+    await this.#clock.turn()
+    if (this.#underWay.has(correlationId)) this.#end(reason)
   }
 
   #end(reason: string, cause?: unknown): void {

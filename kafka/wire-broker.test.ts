@@ -1,11 +1,13 @@
 import { afterEach, expect, test } from 'vitest'
 import { ConnectionLostError, type TxnOffsetCommitRequest, UnsupportedVersionError } from '../ports/broker.ts'
 import { systemClock } from '../ports/system-clock.ts'
-import { type Ranges, responseBody, type WireRequest, WireServer } from '../test/support/wire-server.ts'
+import { type Ranges, responseBody, UNUSED_PORT, type WireRequest, WireServer } from '../test/support/wire-server.ts'
 import { WireBroker } from './wire-broker.ts'
 
 const RANGES: Ranges = { 0: [0, 12], 1: [4, 17], 3: [0, 13], 10: [0, 6], 11: [0, 9], 12: [0, 4], 14: [0, 5], 19: [2, 7], 26: [0, 5], 28: [0, 5] }
 const [FETCH, METADATA, FIND_COORDINATOR, JOIN, HEARTBEAT, CREATE_TOPICS] = [1, 3, 10, 11, 12, 19]
+
+const UNUSED_ADDRESS = `127.0.0.1:${UNUSED_PORT}`
 
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -65,9 +67,8 @@ test('a node that the cluster does not have is a lost connection', async () => {
 })
 
 test('metadata comes from any broker: the ones that cannot be reached are passed over, the one that answered is asked again', async () => {
-  const [gone, here] = [await WireServer.listen(), await listen()]
-  const broker = brokerAt(gone.address, here.address)
-  await gone.close()
+  const here = await listen()
+  const broker = brokerAt(UNUSED_ADDRESS, here.address)
   const asked = broker.metadata([])
   ;(await here.next()).answer(metadata(here))
   expect((await asked).nodes).toEqual([{ node: 1, host: '127.0.0.1', port: here.port, rack: undefined }])
@@ -78,10 +79,7 @@ test('metadata comes from any broker: the ones that cannot be reached are passed
 })
 
 test('when no broker answers, every address and reason is named', async () => {
-  const gone = await WireServer.listen()
-  const { address } = gone
-  await gone.close()
-  const asked = brokerAt(address).metadata([])
+  const asked = brokerAt(UNUSED_ADDRESS).metadata([])
   await expect(asked).rejects.toThrow(ConnectionLostError)
   await expect(asked).rejects.toThrow(/Metadata: no broker answers .*ECONNREFUSED.*Check that they run and that the addresses 127\.0\.0\.1:\d+ are theirs/)
 })

@@ -15,6 +15,9 @@ export interface WireRequest {
   answer(body: Buffer): void
 }
 
+/** Nobody listens there. One that was free a moment ago may be somebody's by now. */
+export const UNUSED_PORT = 1
+
 export type Ranges = Record<number, [min: number, max: number]>
 
 /** Listens as a broker does, answers ApiVersions, and hands every other request to the test, in order. */
