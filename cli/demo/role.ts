@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { PersonsMistake } from '../exit.ts'
 
@@ -22,12 +23,14 @@ export class Role<Status> {
       this.status = message
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        for (const line of text.split('\n')) if (line.trim() !== '') onLine(`${name}: ${line}`)
+      if (!stream) continue
+      createInterface({ input: stream }).on('line', (line) => {
+        if (line.trim() !== '') onLine(`${name}: ${line}`)
       })
     }
     this.#ended = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => {
+      // not 'exit': what it said last may still be on its way then
+      this.#child.once('close', (code, signal) => {
         this.#exit = signal ?? `exit code ${code}`
         resolve()
       })
@@ -38,7 +41,7 @@ export class Role<Status> {
     return this.#child.pid
   }
 
-  /** How it ended: a signal, or `exit code n`; `undefined`: it runs. */
+  /** How it ended: a signal, or `exit code n`; `undefined`: it runs, or its last words are still to come. */
   get exit(): string | undefined {
     return this.#exit
   }
@@ -64,7 +67,7 @@ export class Role<Status> {
     this.#child.kill(signal)
   }
 
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended and all that it said was told. */
   get ended(): Promise<void> {
     return this.#ended
   }
