@@ -41,7 +41,7 @@ export interface ProcessorContext {
   readonly topic: string
   /** Offset of the record that is processed; -1 in a punctuation. */
   readonly offset: number
-  /** Wall clock, ms since the epoch. */
+  /** Wall clock, ms since the epoch, as of the beginning of a run of records: some milliseconds ago. */
   now(): number
   /** The way to a child of this node, by the child's name. A call hands the record on at once. */
   output<K, V>(childName: string): Output<K, V>

@@ -52,6 +52,8 @@ export class Task {
   readonly partition: number
   readonly stores: readonly ChangelogStore[]
   state: 'created' | 'running' | 'suspended' | 'closed' = 'created'
+  /** Wall clock, as the processors see it: looked at once for a run of records (1 ms to 10 ms), since a look at each of them was 2 % of the time. */
+  nowMs = 0
   readonly #options: TaskOptions
   readonly #collector: RecordCollector
   readonly #punctuations = new Punctuations()
@@ -77,6 +79,7 @@ export class Task {
   /** Takes up processing at committed positions, with new processors: what an earlier, failed transaction left in their memory is gone. */
   resume(positions: readonly TaskPosition[], nowMs: number): void {
     this.#closeChain()
+    this.nowMs = nowMs
     this.#queues = positions.map(({ topic, offset, partitionTime }) => new RecordQueue({ topic, partition: this.partition, position: offset, partitionTime }))
     this.#committedPositions = positions.every(({ isCommitted }) => isCommitted) ? this.#positionsText() : ''
     const chain = composeChain(this.#options.part, {
@@ -111,6 +114,7 @@ export class Task {
 
   /** Processes up to `limit` records, lowest timestamp of the heads first, until the open transaction is full. Answers how many. */
   process(limit: number): number {
+    this.nowMs = this.#options.clock.now()
     let count = 0
     while (count < limit) {
       const at = this.#choose()
@@ -136,6 +140,7 @@ export class Task {
   /** Runs the punctuations that are due; answers whether one was. */
   punctuate(nowMs: number): boolean {
     if (!this.#punctuations.due(nowMs)) return false
+    this.nowMs = nowMs
     this.#current = undefined
     try {
       this.#punctuations.run(nowMs)
@@ -244,11 +249,15 @@ class TaskContext implements ProcessorContext {
   readonly taskId: string
   readonly partition: number
   readonly #at: ContextSources
+  /** Of the only source topic; `undefined`: there are several. */
+  readonly #onlyCount: number | undefined
 
   constructor(at: ContextSources) {
+    const { sourcePartitions, part } = at.options
     this.#at = at
     this.taskId = at.task.id
     this.partition = at.task.partition
+    this.#onlyCount = part.sourceTopics.length === 1 ? (sourcePartitions.get(part.sourceTopics[0] ?? '') ?? 0) : undefined
   }
 
   get topic(): string {
@@ -260,12 +269,13 @@ class TaskContext implements ProcessorContext {
   }
 
   get sourcePartitions(): number {
+    if (this.#onlyCount !== undefined) return this.#onlyCount
     const { sourcePartitions, part } = this.#at.options
     return sourcePartitions.get(this.topic || (part.sourceTopics[0] ?? '')) ?? 0
   }
 
   now(): number {
-    return this.#at.options.clock.now()
+    return this.#at.task.nowMs
   }
 
   output<K, V>(childName: string): Output<K, V> {
