@@ -125,7 +125,7 @@ export class ChangelogStore implements KeyValueAccess {
   }
 
   #begin(): StoreLayer {
-    const layer: StoreLayer = { builder: this.#collector.builder(), overlay: this.#overlays.pop() ?? new Overlay() }
+    const layer: StoreLayer = { builder: this.#collector.builder(this.topic), overlay: this.#overlays.pop() ?? new Overlay() }
     this.#collector.begin(this.topic, this.partition, this, layer)
     this.#collector.open.taskIds.add(this.#taskId)
     this.#open = layer

@@ -15,7 +15,8 @@ const TRANSACTION_FULL_BYTES = 16_000_000
 export class RecordCollector {
   readonly #partitionCounts: ReadonlyMap<string, number>
   readonly #topics = new Map<string, TopicCollector>()
-  readonly #pool: BatchBuilder[] = []
+  /** By topic: the batches of one are about as large each time, so their buffers seldom have to grow. */
+  readonly #pools = new Map<string, BatchBuilder[]>()
   #open: Transaction = emptyTransaction(1)
 
   constructor(partitionCounts: ReadonlyMap<string, number>) {
@@ -47,13 +48,13 @@ export class RecordCollector {
 
   /** A new batch in the open transaction. */
   begin(topic: string, partition: number, store?: ChangelogStore, layer?: StoreLayer): BatchBuilder {
-    const builder = layer?.builder ?? this.builder()
+    const builder = layer?.builder ?? this.builder(topic)
     this.#open.batches.push({ topic, partition, builder, store, layer })
     return builder
   }
 
-  builder(): BatchBuilder {
-    return this.#pool.pop() ?? new BatchBuilder({ transactional: true })
+  builder(topic: string): BatchBuilder {
+    return this.#poolOf(topic).pop() ?? new BatchBuilder({ transactional: true })
   }
 
   /** Takes the open transaction; what is written from now on belongs to the next one. */
@@ -67,12 +68,22 @@ export class RecordCollector {
 
   /** Gives back the builders, and their buffers, of a transaction that was committed and applied: nobody reads its bytes any more. */
   recycle(transaction: Transaction): void {
-    for (const { builder } of transaction.batches) {
+    for (const { topic, builder } of transaction.batches) {
       builder.recycle(builder.seal())
       builder.reset()
-      if (this.#pool.length < POOL_LIMIT) this.#pool.push(builder)
+      const pool = this.#poolOf(topic)
+      if (pool.length < POOL_LIMIT) pool.push(builder)
     }
     transaction.batches.length = 0
+  }
+
+  #poolOf(topic: string): BatchBuilder[] {
+    let pool = this.#pools.get(topic)
+    if (pool === undefined) {
+      pool = []
+      this.#pools.set(topic, pool)
+    }
+    return pool
   }
 
   /** Forgets the open transaction. */
@@ -81,8 +92,8 @@ export class RecordCollector {
   }
 }
 
-/** Builders kept for reuse: three transactions of 37 partitions. */
-const POOL_LIMIT = 128
+/** Builders kept for reuse, of one topic: three transactions of 12 partitions. */
+const POOL_LIMIT = 36
 
 /** The open batches of one output topic. */
 export class TopicCollector {
