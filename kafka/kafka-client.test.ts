@@ -29,7 +29,7 @@ test('committed offsets wait until no open transaction is about to change them',
 test('committed offsets of a group that may not be read are refused at once', async () => {
   const { broker, client } = setUp()
   broker.script.offsetFetch = () => ({ errorCode: 30, offsets: [] })
-  await expect(client.committedOffsets('group', undefined, { requireStable: true })).rejects.toMatchObject({ scope: 'fatal' })
+  await expect(client.committedOffsets('group', [P0], { requireStable: true })).rejects.toMatchObject({ scope: 'fatal' })
 })
 
 test('offsets are asked of each leader, and again of those that were not', async () => {

@@ -60,11 +60,7 @@ export class BrokerKafkaClient implements KafkaClient {
     return this.#keep(new ClassicGroupMember(this.#dependencies, options))
   }
 
-  async committedOffsets(
-    groupId: string,
-    partitions: readonly TopicPartition[] | undefined,
-    { requireStable }: { requireStable: boolean },
-  ): Promise<CommittedOffset[]> {
+  async committedOffsets(groupId: string, partitions: readonly TopicPartition[], { requireStable }: { requireStable: boolean }): Promise<CommittedOffset[]> {
     const answer = await this.#coordinators.ask({
       type: 'group',
       key: groupId,

@@ -30,7 +30,7 @@ export interface Broker {
   syncGroup(node: number, request: SyncGroupRequest): Promise<{ errorCode: number; assignment: Buffer }>
   heartbeat(node: number, request: GroupGeneration): Promise<{ errorCode: number }>
   leaveGroup(node: number, request: { groupId: string; members: readonly { memberId: string; groupInstanceId: string | undefined }[] }): Promise<{ errorCode: number; memberErrorCodes: number[] }>
-  /** `partitions` undefined: all that the group has committed. */
+  /** `partitions` undefined: all that the group has committed. Partitions with nothing but offsets of open transactions are not among them, with `requireStable` neither. */
   offsetFetch(node: number, request: { groupId: string; partitions: readonly TopicPartition[] | undefined; requireStable: boolean }): Promise<{ errorCode: number; offsets: CommittedOffset[] }>
   offsetCommit(node: number, request: GroupGeneration & { offsets: readonly OffsetToCommit[] }): Promise<(TopicPartition & { errorCode: number })[]>
 

@@ -11,8 +11,11 @@ export interface KafkaClient {
   /** An idempotent producer without transactions: sinks' dead letters, load generators, gateways. */
   producer(): Producer
   groupMember(options: GroupMemberOptions): GroupMember
-  /** Offsets of a group, leaders and coordinator looked up and retried. With `requireStable` it waits until no open transaction is about to change them. */
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[] | undefined, options: { requireStable: boolean }): Promise<CommittedOffset[]>
+  /**
+   * Offsets of a group, leaders and coordinator looked up and retried. With `requireStable` it waits until no open transaction is about to change them. The partitions have
+   * to be named: asked for all, a broker leaves out one whose first offset is still in an open transaction.
+   */
+  committedOffsets(groupId: string, partitions: readonly TopicPartition[], options: { requireStable: boolean }): Promise<CommittedOffset[]>
   /** `earliest`: log start; `latest`: high watermark; `stable`: last stable offset; or the first offset at or after a timestamp in ms. */
   listOffsets(partitions: readonly TopicPartition[], which: 'earliest' | 'latest' | 'stable' | number): Promise<(TopicPartition & { offset: number; leaderEpoch: number })[]>
   /** Where the log of the leader that follows `leaderEpoch` ends: a position beyond it has diverged (KIP-320). */

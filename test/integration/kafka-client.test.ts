@@ -12,7 +12,8 @@ import { CommittedCursor } from '../../records/committed-cursor.ts'
 import { LossyBroker } from '../support/lossy-broker.ts'
 
 const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
-const SESSION_MS = 6_000
+/** Nobody waits for the end of a session here: long enough for a machine that stands still for a while. */
+const SESSION_MS = 45_000
 
 describe.skipIf(bootstrap === undefined)('the Kafka client on a real broker', () => {
   let topic: string
@@ -102,7 +103,7 @@ describe.skipIf(bootstrap === undefined)('the Kafka client on a real broker', ()
     }
     expect(lossy.lost).toBe(9)
     expect(await readAll({ readCommitted: true })).toEqual({ 0: 'abc', 1: '' })
-    expect(await client.committedOffsets(groupId, undefined, { requireStable: true })).toMatchObject([{ topic, partition: 0, offset: 'c'.charCodeAt(0) }])
+    expect(await client.committedOffsets(groupId, [{ topic, partition: 0 }], { requireStable: true })).toMatchObject([{ topic, partition: 0, offset: 'c'.charCodeAt(0) }])
   })
 
   test('EndTxn twice: the same outcome again is success with the same epoch, the other one is refused', async () => {
@@ -163,7 +164,7 @@ describe.skipIf(bootstrap === undefined)('the Kafka client on a real broker', ()
     await expect(producer.commitOffsets([offsetOf(3)], { ...next, memberId: 'nobody', groupInstanceId: undefined })).rejects.toMatchObject({ scope: 'member' })
     await producer.commitOffsets([offsetOf(4)], next)
     await producer.end('commit')
-    expect(await client.committedOffsets(groupId, undefined, { requireStable: true })).toMatchObject([{ offset: 4 }])
+    expect(await client.committedOffsets(groupId, [{ topic, partition: 0 }], { requireStable: true })).toMatchObject([{ offset: 4 }])
   })
 
   test('a static member that was killed is back at once, and nobody else notices', async () => {
@@ -171,14 +172,15 @@ describe.skipIf(bootstrap === undefined)('the Kafka client on a real broker', ()
     const first = await member(groupId, 'i1')
     await first.assigned()
     const second = await member(groupId, 'i2')
-    await second.assigned()
+    const before = await second.assigned()
     await first.assigned()
     const told = first.told.length
     await second.member.close()
-    const startedMs = systemClock.monotonicMs()
     const back = await member(groupId, 'i2')
-    await back.assigned()
-    expect(systemClock.monotonicMs() - startedMs).toBeLessThan(300)
+    const after = await back.assigned()
+    // the place of the dead one, in the same generation: had its session been waited for, there would be another
+    expect(after.generationId).toBe(before.generationId)
+    expect(after.memberId).not.toBe(before.memberId)
     await first.member.commitOffsets([offsetOf(3)])
     expect(first.told).toHaveLength(told)
   })
@@ -332,7 +334,7 @@ describe.skipIf(bootstrap === undefined)('the Kafka client on a real broker', ()
       protocolType: 'consumer',
       protocolName: 'test',
       sessionTimeoutMs: SESSION_MS,
-      rebalanceTimeoutMs: 10_000,
+      rebalanceTimeoutMs: SESSION_MS,
       heartbeatIntervalMs: 100,
       listener,
     })

@@ -371,5 +371,5 @@ function valuesIn(partitions: Awaited<ReturnType<WireBroker['fetch']>>['partitio
 
 function joinOf({ groupId, memberId, groupInstanceId }: { groupId: string; memberId: string; groupInstanceId: string }): JoinGroupRequest {
   const protocols = [{ name: 'plain', metadata: Buffer.from('subscription') }]
-  return { groupId, memberId, groupInstanceId, sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000, protocolType: 'test', protocols, reason: 'a test' }
+  return { groupId, memberId, groupInstanceId, sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 60_000, protocolType: 'test', protocols, reason: 'a test' }
 }

@@ -49,7 +49,8 @@ interface Databases {
 
 /** How much of what the roles said is shown where something does not happen. */
 const LINES_SHOWN = 30
-const STOP_TIMEOUT_MS = 20_000
+/** Only ends what hangs. */
+const STOP_TIMEOUT_MS = 120_000
 
 /**
  * A trade store of its own on the services of the test run: its own topics (`topics.prefix`), application id, databases and data folder. Its roles are real processes.
