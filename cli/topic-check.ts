@@ -1,5 +1,7 @@
-import type { Broker, TopicMetadata } from '../ports/broker.ts'
+import { type Broker, ConnectionLostError, type TopicMetadata } from '../ports/broker.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
 import type { KafkaClient } from '../ports/kafka-client.ts'
+import { systemClock } from '../ports/system-clock.ts'
 import { PersonsMistake } from './exit.ts'
 
 export interface WantedTopic {
@@ -13,13 +15,23 @@ export interface WantedTopic {
   readonly atLeast: ReadonlyMap<string, number>
 }
 
+export interface TopicCreation {
+  readonly create: boolean
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly clock?: Clock
+}
+
+/** How long a controller and the leaders of topics are waited for: brokers that are restarted, or an election, or a busy machine. */
+const PATIENCE_MS = 60_000
+const LOOK_EVERY_MS = 100
 const TOPIC_ALREADY_EXISTS = 36
 const UNKNOWN_TOPIC = 3
 
 /**
  * Creates the topics that are missing and checks those that are there: partition count and settings. Throws `PersonsMistake` with every fault at once. Answers the partition counts.
  */
-export async function ensureTopics(client: KafkaClient, wanted: readonly WantedTopic[], options: { create: boolean; partitions: number; replicationFactor: number }): Promise<Map<string, number>> {
+export async function ensureTopics(client: KafkaClient, wanted: readonly WantedTopic[], options: TopicCreation): Promise<Map<string, number>> {
   const names = wanted.map(({ name }) => name)
   // Asked of a broker, not of the client's cache: topics may have been deleted a moment ago.
   const missing = (await client.broker.metadata(names)).topics.filter(({ errorCode }) => errorCode === UNKNOWN_TOPIC).map(({ name }) => name)
@@ -27,28 +39,38 @@ export async function ensureTopics(client: KafkaClient, wanted: readonly WantedT
   if (missing.length > 0 && options.create) faults.push(...(await create(client.broker, wanted.filter(({ name }) => missing.includes(name)), options)))
   else faults.push(...missing.map((name) => `topic ${name} is missing; create it, or set topics.create to true`))
   if (faults.length > 0) throw new PersonsMistake(list(faults))
-  const found = await describe(client, names)
+  const found = await describe(client, names, options)
   faults.push(...wanted.flatMap((topic) => partitionFaults(topic, found)))
   faults.push(...(await configFaults(client.broker, wanted)))
   if (faults.length > 0) throw new PersonsMistake(list(faults))
   return new Map(found.map(({ name, partitions }) => [name, partitions.length]))
 }
 
-async function create(broker: Broker, topics: readonly WantedTopic[], options: { partitions: number; replicationFactor: number }): Promise<string[]> {
-  const answers = await broker.createTopics(topics.map(({ name, partitions, configs }) => ({ name, partitions: partitions ?? options.partitions, replicationFactor: options.replicationFactor, configs })))
-  return answers
-    .filter(({ errorCode }) => errorCode !== 0 && errorCode !== TOPIC_ALREADY_EXISTS)
-    .map(({ name, errorCode, errorMessage }) => `topic ${name} could not be created: ${errorMessage ?? `error ${errorCode}`}`)
+async function create(broker: Broker, topics: readonly WantedTopic[], { partitions: count, replicationFactor, clock = systemClock }: TopicCreation): Promise<string[]> {
+  const request = topics.map(({ name, partitions, configs }) => ({ name, partitions: partitions ?? count, replicationFactor, configs }))
+  const endMs = clock.monotonicMs() + PATIENCE_MS
+  for (;;) {
+    try {
+      const answers = await broker.createTopics(request)
+      return answers
+        .filter(({ errorCode }) => errorCode !== 0 && errorCode !== TOPIC_ALREADY_EXISTS)
+        .map(({ name, errorCode, errorMessage }) => `topic ${name} could not be created: ${errorMessage ?? `error ${errorCode}`}`)
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError) || clock.monotonicMs() >= endMs) throw error
+    }
+    await sleep(clock, LOOK_EVERY_MS)
+  }
 }
 
 /** A topic that was just created is not known to every broker at once. */
-async function describe(client: KafkaClient, names: readonly string[]): Promise<readonly TopicMetadata[]> {
-  for (let attempt = 0; ; attempt++) {
+async function describe(client: KafkaClient, names: readonly string[], { clock = systemClock }: TopicCreation): Promise<readonly TopicMetadata[]> {
+  const endMs = clock.monotonicMs() + PATIENCE_MS
+  for (;;) {
     const { topics } = await client.broker.metadata(names)
     const absent = topics.filter(({ errorCode, partitions }) => errorCode !== 0 || partitions.some(({ leader }) => leader === undefined))
     if (absent.length === 0) return topics
-    if (attempt === 50) throw new PersonsMistake(`topics ${absent.map(({ name }) => name).join(', ')} have no leaders; are all brokers up?`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    if (clock.monotonicMs() >= endMs) throw new PersonsMistake(`topics ${absent.map(({ name }) => name).join(', ')} have no leaders after ${PATIENCE_MS / 1000} s; are all brokers up?`)
+    await sleep(clock, LOOK_EVERY_MS)
   }
 }
 
