@@ -39,6 +39,9 @@ class FakeKafka {
       await this.answer(batches)
       return batches.map(() => 0)
     },
+    produceEach: (): never => {
+      throw new Error('the load generator takes one answer for all partitions')
+    },
     close: async (): Promise<void> => {
       this.closed = true
     },

@@ -36,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 function startWorkers(prepared: PreparedProcessor, options: { settings: PreparedProcessor['settings']; brokers: string; topologyModule: string | undefined }): StreamWorkers {
   const names = Array.from({ length: options.settings.threads }, (_, number) => prepared.threadName(number))
   return new StreamWorkers(
-    names.map((name) => ({ ...options, name, stateDirectory: prepared.stateDirectory, partitionCounts: [...prepared.partitionCounts], rules: prepared.rules })),
+    names.map((name, number) => ({ ...options, name, number, stateDirectory: prepared.stateDirectory, partitionCounts: [...prepared.partitionCounts], rules: prepared.rules })),
     (line) => process.stderr.write(`${line}\n`),
   )
 }

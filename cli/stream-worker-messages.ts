@@ -15,6 +15,8 @@ export interface StreamWorkerData {
   readonly settings: Settings
   readonly brokers: string
   readonly name: string
+  /** Of the thread in its process, from 0. */
+  readonly number: number
   /** Folder of the stores, below the locked state directory. */
   readonly stateDirectory: string
   /** URL of the module with the topology; `undefined`: the trade store. */

@@ -1,12 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { ApplicationTopology } from '../engine/application-topology.ts'
 import { StreamThread } from '../engine/stream-thread.ts'
+import { ByteView } from '../records/byte-view.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { nodeDisk } from '../stores/node-disk.ts'
 import { loadApplication } from './applications.ts'
 import { diskWithFailpoint, failpointFromEnvironment } from './failpoint.ts'
 import { connectKafka } from './kafka.ts'
 import type { FromWorker, StreamWorkerData, ToWorker } from './stream-worker-messages.ts'
+import { listenForQueries } from './query-listener.ts'
 import { taskStores } from './task-stores.ts'
 
 /** The worker thread of one stream thread: wires the real ports, runs the thread, tells its parent how it is. */
@@ -24,7 +26,11 @@ const { settings } = data
 const failpoint = failpointFromEnvironment()
 const application = await loadApplication(data.topologyModule, settings, data.rules)
 const kafka = connectKafka(settings, data.brokers, data.name)
-const thread = new StreamThread({
+const queries = await listenForQueries(settings, data.number, {
+  get: ({ store, partition, key }, waitMs) => thread.query({ store, partition, key: new ByteView(key) }, waitMs),
+  expire: () => application.expire?.() ?? Promise.resolve(0),
+})
+const thread: StreamThread = new StreamThread({
   name: data.name,
   topology: new ApplicationTopology(settings['application.id'], application.topology, new Map(data.partitionCounts)),
   client: kafka.client,
@@ -38,6 +44,7 @@ const thread = new StreamThread({
   pace: { minIntervalMs: settings['commit.minIntervalMs'], targetRecords: settings['commit.targetRecords'], maxAgeMs: settings['commit.maxAgeMs'] },
   maxBufferedBytes: MAX_BUFFERED_BYTES,
   failpoint,
+  queryAddress: queries.address,
   report: (event) => tell({ type: 'event', event }),
   onFirstCommit: () => tell({ type: 'first-commit', atMs: performance.timeOrigin + performance.now() }),
 })
@@ -56,6 +63,7 @@ try {
   tell({ type: 'failed', name: failure.name, message: failure.message, stack: failure.stack ?? '' })
 } finally {
   clearInterval(status)
+  await queries.close()
   await kafka.close()
   port.close()
 }

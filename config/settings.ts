@@ -22,6 +22,8 @@ const url = (protocols: string[]) =>
 const calendarDate = text.refine(isCalendarDate, 'expected a day of the calendar as YYYY-MM-DD')
 const timeZone = text.refine((value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC', 'expected an IANA time zone such as Europe/London')
 
+const hostAndPort = text.regex(/^[^\s,]+:\d{1,5}$/, 'expected host:port')
+
 export const SETTINGS = {
   'data.dir': { schema: text, default: '.tradewind/data', explanation: 'Folder of the state directory, and of the embedded stack where that is used.' },
   'application.id': { schema: text.regex(/^[a-zA-Z0-9._-]+$/, 'expected letters, digits, . _ -'), default: 'trades', explanation: 'Consumer group, stem of transactional ids and changelog topics.' },
@@ -52,6 +54,10 @@ export const SETTINGS = {
   'membership.onStop': { schema: z.enum(['leave', 'stay']), default: 'leave', explanation: 'On SIGTERM, leave: others take over at once. stay: the member keeps its place for its session time-out (rolling restarts).' },
   'state.adopt': { schema: toggle, default: false, explanation: 'Take over a state directory that was copied or moved here on purpose.' },
   'state.segmentBytes': { schema: count.min(65_536), default: 67_108_864, explanation: 'Files of the state stores: a new one begins at this size, and an old one is compacted away as a whole.' },
+  'queries.listen': { schema: hostAndPort, default: '127.0.0.1:0', explanation: 'Where a processor answers look-ups in its state stores, for gateways: thread n listens on port + n; port 0: any that is free.' },
+  'queries.advertise': { schema: hostAndPort, default: undefined, explanation: 'The same as seen from the gateways, where it is another address. Not set: queries.listen.' },
+  'http.listen': { schema: hostAndPort, default: '127.0.0.1:8080', explanation: 'Where the gateway takes HTTP requests; port 0: any that is free.' },
+  'http.secret': { schema: text.min(32, 'expected at least 32 characters'), default: undefined, explanation: 'Signs request ids: the same for all gateways of an application. Not set: one that is kept in data.dir.', secret: true },
   'sink.batchRows': { schema: count.max(100_000), default: 5_000, explanation: 'Most rows of one write of a sink.' },
   'sink.instanceId': {
     schema: text.regex(/^[a-zA-Z0-9._-]+$/, 'expected letters, digits, . _ -'),

@@ -11,6 +11,7 @@ import type { Assigned, Membership, MembershipListener } from './membership/memb
 import { RecordCollector } from './record-collector.ts'
 import type { RestoreProgress } from './restore.ts'
 import { Signal } from './signal.ts'
+import { type StoreAnswer, StoreQueries, type StoreQuery } from './store-queries.ts'
 import type { StoreSupplier } from './store-supplier.ts'
 import type { Task, TaskPosition } from './task.ts'
 import { TaskStarter } from './task-starter.ts'
@@ -38,6 +39,8 @@ export interface StreamThreadOptions {
   /** Fetched bytes of a partition that may wait to be processed. */
   readonly maxBufferedBytes: number
   readonly failpoint?: Failpoint
+  /** `host:port` where `query` is served from outside, told to the group, which tells it to who asks. */
+  readonly queryAddress?: string | undefined
   /** Called for what people should know: a rebalance, a recovery, a restore. Normal operation says nothing. */
   readonly report?: (event: ThreadEvent) => void
   readonly onRestore?: (progress: RestoreProgress) => void
@@ -85,6 +88,7 @@ export class StreamThread implements MembershipListener {
   readonly #tasks: ThreadTasks
   readonly #commits: ThreadCommits
   readonly #processing: ThreadProcessing
+  readonly #queries: StoreQueries
   #assigned: Assigned | undefined
   #lost: Error | undefined
   #fatal: Error | undefined
@@ -111,6 +115,7 @@ export class StreamThread implements MembershipListener {
       sessionTimeoutMs: options.sessionTimeoutMs,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       tasks: topology,
+      address: options.queryAddress,
       listener: this,
     })
     this.#watch = new GenerationWatch(() => this.#membership)
@@ -126,6 +131,7 @@ export class StreamThread implements MembershipListener {
       ...(options.onRestore && { onRestore: options.onRestore }),
     })
     this.#tasks = new ThreadTasks({ starter: this.#starter, changed: this.#signal.raise, failed: (error) => this.failed(asError(error)) })
+    this.#queries = new StoreQueries({ clock, running: this.#tasks.running, holds: (id) => this.#lost === undefined && this.#watch.current?.tasks.has(id) === true })
     const shared = { collector: this.#collector, isolation: this.#isolation, clock, counters: this.#counters, running: this.#tasks.running }
     this.#commits = new ThreadCommits({
       ...shared,
@@ -135,6 +141,7 @@ export class StreamThread implements MembershipListener {
       pace: options.pace,
       signal: this.#signal,
       onFirstCommit: options.onFirstCommit,
+      applied: () => this.#queries.changed(),
       reportFailedStore: (message) => this.#report('store-failed', message),
     })
     this.#processing = new ThreadProcessing({
@@ -176,6 +183,11 @@ export class StreamThread implements MembershipListener {
     this.#interrupt.abort()
     this.#stopTimer = this.#clock.after(this.#options.transactionTimeoutMs, () => this.#cutShort())
     this.#signal.raise()
+  }
+
+  /** Looks a key up in the committed state of a task of this thread; with `waitMs`, waits that long for it to come. */
+  query(query: StoreQuery, waitMs = 0): Promise<StoreAnswer> {
+    return this.#queries.ask(query, waitMs)
   }
 
   snapshot(): ThreadSnapshot {
@@ -294,6 +306,7 @@ export class StreamThread implements MembershipListener {
     }
     this.#isolation.forget(tasks.map((task) => task.id))
     await this.#tasks.close(tasks)
+    this.#queries.changed()
   }
 
   async #takeStarted(): Promise<void> {
@@ -361,6 +374,7 @@ export class StreamThread implements MembershipListener {
     for (const task of tasks) this.#processing.stopFetching(task)
     this.#isolation.forget(tasks.map((task) => task.id))
     await this.#tasks.closeAll()
+    this.#queries.changed()
   }
 
   async #close(how: 'leave' | 'stay'): Promise<void> {

@@ -34,6 +34,8 @@ export interface ThreadCommitsOptions extends Omit<CommitterOptions, 'storeFaile
   readonly counters: ThreadCounters
   readonly running: ReadonlyMap<string, Task>
   readonly onFirstCommit: (() => void) | undefined
+  /** A transaction has been committed and is in the stores. */
+  readonly applied: () => void
   readonly reportFailedStore: (message: string) => void
 }
 
@@ -107,6 +109,7 @@ export class ThreadCommits {
   async #committed(transaction: Transaction): Promise<void> {
     if (this.#options.counters.recordsCommitted === 0 && transaction.records > 0) this.#options.onFirstCommit?.()
     this.#options.counters.transactionsCommitted++
+    this.#options.applied()
     this.#options.counters.recordsCommitted += transaction.records
     this.recoveriesInARow = 0
     const stores = new Set(transaction.batches.flatMap(({ store }) => store ?? []))

@@ -73,6 +73,11 @@ export class BatchSender {
 
   /** Resolves with the base offsets in the order given. What can be sent is sent before this returns. */
   send(batches: readonly OutgoingBatch[]): Promise<number[]> {
+    return Promise.all(this.sendEach(batches))
+  }
+
+  /** The same, each batch with an answer of its own. */
+  sendEach(batches: readonly OutgoingBatch[]): Promise<number>[] {
     const deadlineMs = this.#options.context.clock.monotonicMs() + this.#options.deliveryTimeoutMs
     const sent = batches.map(
       (batch, index) =>
@@ -81,7 +86,7 @@ export class BatchSender {
         }),
     )
     this.flush()
-    return Promise.all(sent)
+    return sent
   }
 
   /** Gives up everything that is not acknowledged. Answers that still come are dropped. */

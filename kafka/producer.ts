@@ -45,8 +45,12 @@ export class IdempotentProducer implements Producer {
   }
 
   produce(batches: readonly OutgoingBatch[]): Promise<number[]> {
-    if (this.#closing.signal.aborted) return Promise.reject(closed())
-    const sent = this.#batches.send(batches)
+    return Promise.all(this.produceEach(batches))
+  }
+
+  produceEach(batches: readonly OutgoingBatch[]): Promise<number>[] {
+    if (this.#closing.signal.aborted) return batches.map(() => Promise.reject(closed()))
+    const sent = this.#batches.sendEach(batches)
     if (!this.#identity) void this.#identify()
     return sent
   }

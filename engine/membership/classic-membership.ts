@@ -11,6 +11,8 @@ export interface ClassicMembershipOptions {
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly tasks: TaskPartitions
+  /** `host:port` where the stores of this member can be asked. */
+  readonly address?: string | undefined
   readonly listener: MembershipListener
 }
 
@@ -18,6 +20,7 @@ export interface ClassicMembershipOptions {
 interface Claim {
   readonly topology: string
   readonly tasks: readonly string[]
+  readonly address?: string | undefined
 }
 
 /** User data of an assignment. */
@@ -32,6 +35,7 @@ const PROTOCOL_NAME = 'tradewind'
 /** Membership by the classic protocol: cooperative, sticky, static. The leader of the group computes who runs what. */
 export class ClassicMembership implements Membership, GroupListener {
   readonly #tasks: TaskPartitions
+  readonly #address: string | undefined
   readonly #listener: MembershipListener
   readonly #member: GroupMember
   /** The generation of the last assignment, as claimed at the next join; -1: nothing is claimed (a start, a return after a loss). */
@@ -40,6 +44,7 @@ export class ClassicMembership implements Membership, GroupListener {
 
   constructor(options: ClassicMembershipOptions) {
     this.#tasks = options.tasks
+    this.#address = options.address
     this.#listener = options.listener
     this.#member = options.client.groupMember({
       groupId: options.groupId,
@@ -78,7 +83,7 @@ export class ClassicMembership implements Membership, GroupListener {
 
   subscription(): Uint8Array {
     const owned = this.#claimGeneration < 0 ? [] : this.#listener.ownedTasks()
-    const claim: Claim = { topology: this.#tasks.topologyHash, tasks: owned }
+    const claim: Claim = { topology: this.#tasks.topologyHash, tasks: owned, address: this.#address }
     return encodeSubscription({
       topics: this.#tasks.sourceTopics,
       userData: Buffer.from(JSON.stringify(claim)),
@@ -124,6 +129,19 @@ export class ClassicMembership implements Membership, GroupListener {
     this.#staleTopologyGeneration = generation.generationId
     this.#member.rejoin(`the assignment is for topology ${found}, this member runs ${this.#tasks.topologyHash}`)
   }
+}
+
+/** Where the stores of each task can be asked, as a stable group shows it to who describes it. A task that is to move is still its old owner's. */
+export function taskAddresses(members: readonly { metadata: Buffer; assignment: Buffer }[]): Map<string, string> {
+  const addresses = new Map<string, string>()
+  for (const { metadata, assignment } of members) {
+    if (metadata.length === 0) continue
+    const address = text(parse(decodeSubscription(metadata).userData)['address'])
+    const decision = readDecision(assignment)
+    if (address === '' || decision === undefined) continue
+    for (const task of [...decision.tasks, ...decision.moving]) addresses.set(task, address)
+  }
+  return addresses
 }
 
 function readClaim(member: { memberId: string; groupInstanceId: string | undefined; metadata: Buffer }): MemberClaim {

@@ -65,6 +65,13 @@ export class ModelGroup {
     this.#rebalanceSoon()
   }
 
+  /** The member's session is over on its own clock and nobody has told it yet, as in the moment after a pause of its process. */
+  outlive(instance: string): void {
+    const member = this.#members.find(({ options }) => options.groupInstanceId === instance)
+    if (member === undefined) throw new Error(`no member ${instance}`)
+    member.generation = undefined
+  }
+
   /** The member's process is dead: it hears nothing any more. */
   drop(instance: string): void {
     this.#members = this.#members.filter(({ options }) => options.groupInstanceId !== instance)
