@@ -15,7 +15,7 @@ import { until } from '../support/until.ts'
 
 const brokers = process.env['TRADEWIND_KAFKA_BROKERS']
 
-describe.runIf(brokers !== undefined)('the examples of the documentation, run as their reader runs them', () => {
+describe.runIf(brokers !== undefined)('the examples of the documentation, run as their reader runs them', { timeout: 300_000 }, () => {
   const kafka = connectKafka(loadSettings(new Map(), {}).values, brokers ?? '', 'examples')
   const dataDir = mkdtempSync(join(tmpdir(), 'examples-'))
   const run = randomUUID().slice(0, 8)
@@ -74,7 +74,7 @@ describe.runIf(brokers !== undefined)('the examples of the documentation, run as
     const totals = await valuesOf('word-totals', [apple, pear], 4)
     expect(totals.get(apple)?.map((value) => value.readInt32BE())).toEqual([1, 2, 3])
     expect(totals.get(pear)?.map((value) => value.readInt32BE())).toEqual([1])
-  }, 60_000)
+  })
 
   test('late-orders parts what is late from what is not, and takes out what it cannot read', async () => {
     await start('late-orders')
@@ -84,5 +84,5 @@ describe.runIf(brokers !== undefined)('the examples of the documentation, run as
     expect((await valuesOf('orders.accepted', [order], 2)).get(order)?.map(String)).toEqual([first, second])
     expect((await valuesOf('orders.late', [order], 1)).get(order)?.map(String)).toEqual([late])
     expect((await valuesOf('orders.dead-letter', [order], 1)).get(order)?.map(String)).toEqual(['no JSON'])
-  }, 60_000)
+  })
 })

@@ -19,7 +19,8 @@ import { createDatabase, postgresUrl, type ScratchDatabase } from './scratch-pos
 const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
 const mongoUrl = process.env['TRADEWIND_MONGO_URL']
 const PARTITIONS = 4
-const patience = { timeout: 20_000, interval: 20 }
+/** Only ends what hangs. */
+const patience = { timeout: 120_000, interval: 20 }
 
 interface Trade {
   readonly partition: number
@@ -27,7 +28,7 @@ interface Trade {
   readonly value: string | undefined
 }
 
-describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl === undefined)('sinks between a real broker and real databases', { timeout: 60_000 }, () => {
+describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl === undefined)('sinks between a real broker and real databases', { timeout: 300_000 }, () => {
   let suffix: string
   let topic: string
   let deadLetterTopic: string
@@ -216,7 +217,7 @@ describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl
     await wire.deleteTopics([topic])
     await vi.waitFor(() => createTopics(topic), patience)
     await produce(tradesOf(20, 1))
-    await vi.waitFor(async () => expect(await rows('SELECT version, source_generation AS g, count(*)::int4 AS n FROM trades GROUP BY 1, 2')).toEqual([{ version: 1, g: 2, n: 20 }]), { ...patience, timeout: 40_000 })
+    await vi.waitFor(async () => expect(await rows('SELECT version, source_generation AS g, count(*)::int4 AS n FROM trades GROUP BY 1, 2')).toEqual([{ version: 1, g: 2, n: 20 }]), patience)
     expect(sink.snapshot().failure).toBeUndefined()
   })
 

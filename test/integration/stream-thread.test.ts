@@ -12,6 +12,7 @@ import { BatchBuilder } from '../../records/batch-builder.ts'
 import { ByteView } from '../../records/byte-view.ts'
 import { CommittedCursor } from '../../records/committed-cursor.ts'
 import { LossyBroker } from '../support/lossy-broker.ts'
+import { until } from '../support/until.ts'
 
 const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
 const PARTITIONS = 3
@@ -62,10 +63,11 @@ describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () =
       if (round === 32) start('one', new ModelStores())
       if (round === 50) second?.thread.stop('leave')
     }
-    await until('all is counted', async () => {
+    const allIsCounted = async () => {
       const committed = await client.committedOffsets(application.applicationId, partitionsOf(names.in), { requireStable: true })
       return committed.every(({ offset }) => offset === 60 * KEYS)
-    })
+    }
+    await until('all is counted', allIsCounted, { describe: () => events.map(({ kind, message }) => `${kind}: ${message}`).join('\n') })
     const found = await read(names.out)
     for (let partition = 0; partition < PARTITIONS; partition++) {
       for (let key = 0; key < KEYS; key++) {
@@ -74,7 +76,7 @@ describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () =
       }
     }
     expect(await second?.ended).toBe('ended')
-  }, 120_000)
+  }, 300_000)
 
   function connect() {
     const wire = new WireBroker({ bootstrap: bootstrap ?? [], clientId: 'test', clock: systemClock })
@@ -130,13 +132,6 @@ describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () =
     const builder = new BatchBuilder({ transactional: false })
     for (const key of keys) builder.append(systemClock.now(), ByteView.of(key), ByteView.of('x'), undefined)
     return { topic: names.in, partition, bytes: builder.seal(), recordCount: keys.length }
-  }
-
-  async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-    for (let tries = 0; !(await condition()); tries++) {
-      if (tries > 600) throw new Error(`it never came to: ${what}; ${events.map(({ kind, message }) => `${kind}: ${message}`).join('\n')}`)
-      await new Promise<void>((resolve) => systemClock.after(100, resolve))
-    }
   }
 
   async function read(topic: string) {

@@ -14,7 +14,7 @@ const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
 const NOW = Date.now()
 const NO_PRODUCER = { producerId: -1, producerEpoch: -1, baseSequence: -1 }
 
-describe.skipIf(bootstrap === undefined)('WireBroker on a Kafka broker', { timeout: 30_000 }, () => {
+describe.skipIf(bootstrap === undefined)('WireBroker on a Kafka broker', () => {
   const run = randomUUID().slice(0, 8)
   const addresses = bootstrap ?? []
   let broker: WireBroker
