@@ -83,6 +83,11 @@ export class ProcessNetwork implements SimulatedNetwork {
     this.#stalledUntilMs.set(node, this.#scheduler.monotonicMs() + forMs)
   }
 
+  /** Nothing stalls from now on. */
+  healed(): void {
+    this.#stalledUntilMs.clear()
+  }
+
   #connection({ node, lane }: { node: number; lane: string }): Connection {
     let name = `${node} ${lane}`
     if (HELD_LANES.includes(lane)) for (let i = 1; this.#connections.get(name)?.isBusy; i++) name = `${node} ${lane} ${i}`

@@ -18,6 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // records too: keys, values and headers are views on bytes (docs/decisions/processors-see-bytes.md)
   processors: ['serdes', 'records', 'type engine'],
   topology: ['engine/dsl', 'processors', 'serdes'],
+  testing: ['ports', 'engine', 'kafka'],
   sinks: ['ports', 'records', 'serdes', 'observability'],
   // records too: what it produces and what it reads from stores are bytes
   api: ['ports', 'records', 'processors', 'serdes', 'engine', 'type topology'],

@@ -1,0 +1,99 @@
+import type { SeededRandom } from './seeded-random.ts'
+
+/** What goes wrong, and when. `instance` and `node` are numbers from 0 and 1. Times are milliseconds from the start. */
+export type Fault =
+  /** The process ends in an instant and is started again, on what its disk has then. */
+  | { readonly kind: 'kill'; readonly atMs: number; readonly instance: number; readonly downMs: number; readonly disk: DiskLoss }
+  /** The same when the runtime passes a point of its code for the `nth` time from `atMs` on. */
+  | { readonly kind: 'kill-at'; readonly atMs: number; readonly instance: number; readonly failpoint: string; readonly nth: number; readonly downMs: number; readonly disk: DiskLoss }
+  /** SIGSTOP, beyond the session time-out or not. */
+  | { readonly kind: 'pause'; readonly atMs: number; readonly instance: number; readonly forMs: number }
+  | { readonly kind: 'pause-at'; readonly atMs: number; readonly instance: number; readonly failpoint: string; readonly nth: number; readonly forMs: number }
+  | { readonly kind: 'slow'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly factor: number }
+  /** Ended in good order and started again. */
+  | { readonly kind: 'stop'; readonly atMs: number; readonly instance: number; readonly downMs: number; readonly how: 'leave' | 'stay' }
+  | { readonly kind: 'clock'; readonly atMs: number; readonly instance: number; readonly byMs: number }
+  /** Connections of an instance break under requests and answers. */
+  | { readonly kind: 'lossy'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly loss: number; readonly maxDelayMs: number }
+  /** All connections of an instance are cut. */
+  | { readonly kind: 'cut'; readonly atMs: number; readonly instance: number }
+  /** Nothing gets through between an instance and a node. */
+  | { readonly kind: 'stall'; readonly atMs: number; readonly instance: number; readonly node: number; readonly forMs: number }
+  | { readonly kind: 'disk-full'; readonly atMs: number; readonly instance: number; readonly forMs: number }
+  | { readonly kind: 'disk-errors'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly failure: number }
+  | { readonly kind: 'slow-disk'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly factor: number }
+  | { readonly kind: 'node-crash'; readonly atMs: number; readonly node: number; readonly downMs: number }
+  | { readonly kind: 'leader-move'; readonly atMs: number; readonly pick: number }
+  | { readonly kind: 'coordinator-move'; readonly atMs: number; readonly pick: number }
+  | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
+
+export type DiskLoss = 'kept' | 'power-cut' | 'lost'
+export type FaultKind = Fault['kind']
+
+export const FAULT_KINDS: readonly FaultKind[] = [
+  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'cut', 'stall', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'compact',
+]
+
+export interface FaultOptions {
+  readonly instances: number
+  readonly nodes: number
+  /** Faults fall within this time. */
+  readonly durationMs: number
+  readonly sessionTimeoutMs: number
+  readonly count: number
+}
+
+/** Points of the runtime's code between which a death tells something. */
+const FAILPOINTS = ['commit:acknowledged', 'commit:ended', 'commit:applied', 'store.changelog.appended', 'store.copied.appended', 'store.compaction.synced', 'store.compaction.retired']
+
+/**
+ * The faults of a seed, by time. Some kinds are turned off altogether: what many kinds together hide, such as a long quiet time in which one of them would do harm, comes up where the others are missing.
+ */
+export function drawFaults(random: SeededRandom, options: FaultOptions): Fault[] {
+  const share = random.pick([0.15, 0.4, 0.8])
+  const kinds = FAULT_KINDS.filter(() => random.chance(share))
+  if (kinds.length === 0) kinds.push(random.pick(FAULT_KINDS))
+  return Array.from({ length: options.count }, () => draw(random.pick(kinds), random, options)).sort((a, b) => a.atMs - b.atMs)
+}
+
+function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, durationMs, sessionTimeoutMs }: FaultOptions): Fault {
+  const atMs = Math.floor(random.between(0, durationMs))
+  const instance = random.integer(0, instances - 1)
+  const node = random.integer(1, nodes)
+  const forMs = Math.floor(random.logarithmic(50, 10_000))
+  const downMs = Math.floor(random.logarithmic(10, 2 * sessionTimeoutMs))
+  // Sometimes within the session, sometimes beyond it.
+  const pausedMs = Math.floor(random.logarithmic(100, 3 * sessionTimeoutMs))
+  const disk = random.pick(['kept', 'kept', 'kept', 'power-cut', 'power-cut', 'lost'] as const)
+  const point = { failpoint: random.pick(FAILPOINTS), nth: Math.floor(random.logarithmic(1, 40)) }
+  switch (kind) {
+    case 'kill': return { kind, atMs, instance, downMs, disk }
+    case 'kill-at': return { kind, atMs, instance, ...point, downMs, disk }
+    case 'pause': return { kind, atMs, instance, forMs: pausedMs }
+    case 'pause-at': return { kind, atMs, instance, ...point, forMs: pausedMs }
+    case 'slow': return { kind, atMs, instance, forMs, factor: random.logarithmic(2, 50) }
+    case 'stop': return { kind, atMs, instance, downMs, how: random.pick(['leave', 'stay']) }
+    case 'clock': return { kind, atMs, instance, byMs: Math.floor(random.logarithmic(100, 3_000_000)) * (random.chance(0.5) ? 1 : -1) }
+    case 'lossy': return { kind, atMs, instance, forMs, loss: random.logarithmic(0.001, 0.2), maxDelayMs: random.logarithmic(1, 500) }
+    case 'cut': return { kind, atMs, instance }
+    case 'stall': return { kind, atMs, instance, node, forMs: pausedMs }
+    case 'disk-full': return { kind, atMs, instance, forMs }
+    case 'disk-errors': return { kind, atMs, instance, forMs, failure: random.logarithmic(0.001, 0.3) }
+    case 'slow-disk': return { kind, atMs, instance, forMs, factor: random.logarithmic(3, 300) }
+    case 'node-crash': return { kind, atMs, node, downMs: forMs }
+    case 'leader-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
+    case 'coordinator-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
+    case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
+  }
+}
+
+/** When the last of what a fault does is over. */
+export function endOf(fault: Fault): number {
+  if ('forMs' in fault) return fault.atMs + fault.forMs
+  return 'downMs' in fault ? fault.atMs + fault.downMs : fault.atMs
+}
+
+export function describeFault({ kind, atMs, ...rest }: Fault): string {
+  const details = Object.entries(rest).map(([name, value]) => `${name} ${typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(3) : value}`)
+  return `${kind} at ${(atMs / 1000).toFixed(3)} s${details.length > 0 ? `: ${details.join(', ')}` : ''}`
+}
