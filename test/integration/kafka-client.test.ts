@@ -10,6 +10,7 @@ import { BatchBuilder } from '../../records/batch-builder.ts'
 import { ByteView } from '../../records/byte-view.ts'
 import { CommittedCursor } from '../../records/committed-cursor.ts'
 import { LossyBroker } from '../support/lossy-broker.ts'
+import { until } from '../support/until.ts'
 
 const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
 /** Nobody waits for the end of a session here: long enough for a machine that stands still for a while. */
@@ -258,11 +259,13 @@ describe.skipIf(bootstrap === undefined)('the Kafka client on a real broker', ()
 
   async function createTopic(name: string): Promise<void> {
     // a topic that was deleted just now may still be in the way
-    for (;;) {
+    await until(`${name} is made`, async () => {
       const [created] = await wire.createTopics([{ name, partitions: 2, replicationFactor: 1, configs: new Map() }])
-      if (created?.errorCode === 0) return
-      if (created?.errorCode !== 36) throw new Error(`topic ${name}: error ${created?.errorCode}`)
-    }
+      if (created?.errorCode !== 0 && created?.errorCode !== 36) throw new Error(`topic ${name}: error ${created?.errorCode}`)
+      return created.errorCode === 0
+    })
+    // the broker learns from the controller what that has made: the coordinator of a group would not know the topic yet
+    await until(`${name} has leaders`, async () => (await wire.metadata([name])).topics.every(({ errorCode, partitions }) => errorCode === 0 && partitions.every(({ leader }) => leader !== undefined)))
   }
 
   async function transactional(id = 'p', broker: Broker = wire) {
