@@ -47,7 +47,7 @@ export const SETTINGS = {
   'commit.producers': { schema: z.coerce.number().int().min(1).max(2), default: 2, explanation: 'Transactional producers that take turns. 2: the next commit does not wait for the markers of the last.' },
   'commit.minIntervalMs': { schema: z.coerce.number().min(0), default: 10, explanation: 'A commit starts at most this often while no input is waiting.' },
   'commit.targetRecords': { schema: count, default: 16_000, explanation: 'While input is waiting, a transaction grows to this many input records.' },
-  'commit.maxAgeMs': { schema: milliseconds, default: 60, explanation: 'Oldest age of a transaction before it is committed.' },
+  'commit.maxAgeMs': { schema: milliseconds, default: 60, explanation: 'Oldest age of a transaction before it is committed; four times that while the input is far behind.' },
   'transaction.timeoutMs': { schema: milliseconds.min(1_000), default: 10_000, explanation: 'After this the broker aborts a transaction whose producer is silent.' },
   'membership.sessionTimeoutMs': { schema: milliseconds, default: 45_000, explanation: 'After this the group gives the tasks of a silent member to others.' },
   'membership.rebalanceTimeoutMs': { schema: milliseconds, default: 60_000, explanation: 'How long a rebalance waits for members that commit and close tasks.' },

@@ -74,10 +74,17 @@ export class ThreadCommits {
     if (open.taskIds.size === 0 || !this.#committer.ready) return Number.POSITIVE_INFINITY
     open.openedAtMs ??= nowMs
     const inputWaiting = !this.#options.isolation.single && open.alone === undefined && hasInput
-    const dueInMs = this.#pace.dueInMs({ records: open.records, openedAtMs: open.openedAtMs }, { nowMs, inputWaiting, full: this.#options.collector.full })
+    const dueInMs = this.#pace.dueInMs({ records: open.records, openedAtMs: open.openedAtMs }, { nowMs, inputWaiting, lag: inputWaiting ? this.#lag() : 0, full: this.#options.collector.full })
     if (dueInMs > 0) return dueInMs
     this.#commit()
     return Number.POSITIVE_INFINITY
+  }
+
+  /** Records of all tasks that were not handed out yet. */
+  #lag(): number {
+    let lag = 0
+    for (const task of this.#options.running.values()) for (const queue of task.queues) lag += queue.lag ?? 0
+    return lag
   }
 
   /** Adds tasks whose position moved without a record, now and then: an idle partition shows lag 0, whatever the others do. */
