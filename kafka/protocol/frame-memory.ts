@@ -2,8 +2,8 @@
 const SMALLEST_BYTES = 32 * 1024
 /** Larger ones are rare, and are not worth keeping. */
 const LARGEST_BYTES = 8 * 1024 * 1024
-/** For each broker there is one answer that arrives, one that waits, and what is being processed. */
-const MAX_SPARE = 8
+/** An answer is in use until the last of its partitions has been processed: under load some ten of them are. */
+const MAX_SPARE = 16
 
 /**
  * Memory for large answers, used again once somebody says that nobody looks at one any more. Without it each Fetch allocated its answer outside of the heap, and V8 answered that with a
