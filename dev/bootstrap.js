@@ -3,7 +3,7 @@
 //
 //   node dev/bootstrap.js start|test|stack|bench|tradewind [arguments]   install, then run
 //   node dev/bootstrap.js install                              only the npm packages and the newer Node
-//   node dev/bootstrap.js services                             these and the embedded services
+//   node dev/bootstrap.js services                             these, the embedded services and what tests need
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,6 +53,7 @@ function embeddedServices(command, args) {
   return {
     kafka: wanted && !own('TRADEWIND_KAFKA_BROKERS', ['--kafka-brokers', '--brokers']),
     mongo: wanted && !own('TRADEWIND_MONGO_URL', ['--mongo-url']),
+    librdkafka: command === 'services' || (command === 'test' && wanted),
   }
 }
 

@@ -1,9 +1,10 @@
 import { ensureKafka, kafkaIsInstalled } from './kafka.js'
+import { ensureLibrdkafka } from './librdkafka.js'
 import { ensureMongo, mongoIsInstalled } from './mongo.js'
 import { ensureSystemPackages, libcurl, maven, pip } from './system-packages.js'
 
 /**
- * @typedef {{ kafka: boolean, mongo: boolean }} WantedServices those that are to be embedded; PostgreSQL comes with npm
+ * @typedef {{ kafka: boolean, mongo: boolean, librdkafka?: boolean }} WantedServices those that are to be embedded; PostgreSQL comes with npm; librdkafka is a client for tests
  */
 
 /**
@@ -28,6 +29,7 @@ export async function ensureServices(wanted, progress) {
   const outcomes = await Promise.allSettled([
     wanted.kafka && !kafkaIsInstalled() ? ensureKafka(progress) : undefined,
     wanted.mongo && !mongoIsInstalled() ? ensureMongo(progress) : undefined,
+    wanted.librdkafka ? ensureLibrdkafka(progress) : undefined,
   ])
   const failure = outcomes.find((outcome) => outcome.status === 'rejected')
   if (failure !== undefined) throw failure.reason

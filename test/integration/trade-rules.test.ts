@@ -1,9 +1,12 @@
+import { crc32 } from 'node:zlib'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readTopic } from '../../cli/self-check/read-topic.ts'
 import type { Role } from '../../cli/demo/role.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import { readHeaders } from '../../records/headers.ts'
+import { murmur2, partitionOf } from '../../records/murmur2.ts'
+import { produceWithLibrdkafka } from '../support/librdkafka.ts'
 import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
 
 const BUSINESS_DATE = '2026-12-11'
@@ -27,7 +30,7 @@ interface Result {
 }
 
 /**
- * Each rule once, on the real components: a foreign producer (kafkajs) sends, committed records are read. All stories run in one go; each has keys of its own.
+ * Each rule once, on the real components: foreign producers (kafkajs, librdkafka) send, committed records are read. All stories run in one go; each has keys of its own.
  */
 describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer to the topics', { timeout: 300_000 }, () => {
   const kafka = new Kafka({ brokers: (brokersOfRun ?? '').split(','), clientId: 'foreign', logLevel: logLevel.NOTHING })
@@ -44,6 +47,9 @@ describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer 
       await producer.send({ topic: environment.topics.ingested, acks: -1, messages: [{ key, value, ...(headers && { headers }) }] })
     }
     await producer.disconnect()
+    const target = { brokers: brokersOfRun ?? '', topic: environment.topics.ingested }
+    await produceWithLibrdkafka({ ...target, settings: { partitioner: 'murmur2_random' }, records: FOREIGN_KEYS.map((key) => trade(`rdk-${key}`)) })
+    await produceWithLibrdkafka({ ...target, settings: {}, records: FOREIGN_KEYS.map((key) => trade(`crc-${key}`)) })
     await abortForeignTransaction()
     await environment.processed(processor)
     await collect()
@@ -132,8 +138,23 @@ describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer 
     expect(resultOf('null')).toMatchObject({ outcomes: ['INVALID'], deadLetters: [Buffer.from('{}')] })
   })
 
-  test('keys of any length and script land where ours do', () => {
-    for (const key of FOREIGN_KEYS) expect(resultOf(Buffer.from(key).toString('latin1')), key).toMatchObject({ outcomes: ['CREATED'] })
+  test.each([
+    ['kafkajs', ''],
+    ['librdkafka with partitioner=murmur2_random', 'rdk-'],
+  ])('keys of any length and script land where ours do: %s', (_, prefix) => {
+    for (const key of FOREIGN_KEYS) expect(resultOf(`${prefix}${Buffer.from(key).toString('latin1')}`), key).toMatchObject({ outcomes: ['CREATED'] })
+  })
+
+  test('librdkafka with its own partitioner (CRC-32): what lands elsewhere is refused, and the reason names the partitioner', () => {
+    const partitions = environment.settings['topics.partitions']
+    const outcomes = FOREIGN_KEYS.map((text) => {
+      const key = Buffer.from(`crc-${text}`)
+      const result = resultOf(key.toString('latin1'))
+      const here = crc32(key) % partitions === partitionOf(murmur2(key, 0, key.length), partitions)
+      expect(result, text).toMatchObject(here ? { outcomes: ['CREATED'] } : { outcomes: ['INVALID'], reasons: [expect.stringContaining('partitioner')], repaired: 0 })
+      return here
+    })
+    expect(new Set(outcomes)).toEqual(new Set([true, false]))
   })
 
   test('what a foreign transaction aborted is not seen, what it committed is', () => {
@@ -143,8 +164,8 @@ describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer 
 })
 
 const BINARY = Buffer.from([0x7b, 0xff, 0xfe, 0x00, 0x7d])
-// Lengths modulo 4 are the branches of murmur2; beyond ASCII, bytes are what counts.
-const FOREIGN_KEYS = ['a', 'ab', 'abc', 'abcd', 'abcde', 'Zürich', '🚢🚢🚢', 'x'.repeat(50), ...Array.from({ length: 50 }, (_, n) => `FOREIGN-${n}`)]
+// Lengths modulo 4 are the branches of murmur2; beyond ASCII, bytes are what counts. With a prefix of 4 they are 50 characters at most.
+const FOREIGN_KEYS = ['a', 'ab', 'abc', 'abcd', 'abcde', 'Zürich', '🚢🚢🚢', 'x'.repeat(46), ...Array.from({ length: 50 }, (_, n) => `FOREIGN-${n}`)]
 
 function trade(tradeId: string, fields: Record<string, unknown> = {}, headers?: Record<string, string>): { key: string; value: string; headers?: Record<string, string> } {
   return { key: tradeId, value: JSON.stringify({ trade_id: tradeId, ...TRADE, ...fields }), ...(headers && { headers }) }
