@@ -78,6 +78,22 @@ Example:
     load: () => import('./sink.ts'),
   },
   {
+    name: 'gateway',
+    summary: 'HTTP: takes trades, answers what became of them',
+    help: `tradewind gateway: serves HTTP until SIGTERM, and prints its address when it listens. Trades are written to Kafka; requests and
+trades are looked up in the state stores of the processors, lists in PostgreSQL, audit and events in MongoDB.
+
+  --http-listen HOST:PORT  where it listens (default 127.0.0.1:8080; port 0: any that is free)
+${ROLE_FLAGS}
+
+Examples:
+  tradewind gateway --data .tradewind/data
+  curl -i -H 'content-type: application/json' -H 'prefer: wait=2' http://127.0.0.1:8080/api/v1/trades -d '{"trade_id":"T1","version":1,
+    "counterparty_id":"CP-1","book_id":"B1","maturity_date":"2099-05-20","created_date":"2026-12-11"}'
+`,
+    load: () => import('./gateway.ts'),
+  },
+  {
     name: 'produce',
     summary: 'sends generated trades',
     help: `tradewind produce: sends trades from a seeded generator.

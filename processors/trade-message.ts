@@ -3,7 +3,7 @@ import type { ByteWriter } from '../records/byte-writer.ts'
 import { integerAt } from '../serdes/json-number.ts'
 import { JsonScanner, MAX_JSON_DEPTH } from '../serdes/json-scanner.ts'
 import { decodeJsonString } from '../serdes/json-text.ts'
-import { dayAt, dayOfText } from './calendar-day.ts'
+import { dayAt, dayOfText } from '../serdes/calendar-day.ts'
 import { type Refusal, refusal } from './refusal.ts'
 import { SplicedObject } from './spliced-object.ts'
 import { BEGINNINGS, FIELD, FIELD_NAMES, type Field, fieldAt, fieldOf, OUTPUT_NAMES } from './trade-fields.ts'
@@ -73,8 +73,15 @@ export class TradeMessage {
   #seen = 0
   /** The first one. */
   #fault: Refusal | undefined
+  readonly #everyFault: boolean
+  #faults: Refusal[] = []
   /** Starts of members that a later one of the same name replaces; `undefined`: there are none. */
   #replaced: Set<number> | undefined
+
+  /** `everyFault`: all faults are kept, for whoever can still put them right, not only the first one. */
+  constructor(options: { everyFault?: boolean } = {}) {
+    this.#everyFault = options.everyFault ?? false
+  }
 
   /** Answers whether the message is good; if not, `refusal` says why. */
   read(value: ByteView): boolean {
@@ -88,6 +95,11 @@ export class TradeMessage {
   refusal(): Refusal {
     if (this.#fault === undefined) throw new Error('the message is good: there is no refusal')
     return this.#fault
+  }
+
+  /** All that is wrong with the message that was read last, if every fault is kept. */
+  get faults(): readonly Refusal[] {
+    return this.#faults
   }
 
   /** Whether the trade_id, as text, is the same as `key`. */
@@ -117,6 +129,7 @@ export class TradeMessage {
     this.#output.reset(buffer)
     this.#seen = 0
     this.#fault = undefined
+    if (this.#faults.length > 0) this.#faults = []
     this.readableVersion = undefined
     if (buffer[start] === 0xef) this.#skipByteOrderMark()
     const wellFormed = scanner.next() === OPEN_OBJECT ? this.#object() : this.#noObject(start, end)
@@ -305,7 +318,7 @@ export class TradeMessage {
     if (!this.#identifier(field, first, start, this.#other)) return false
     // With a fault already, one of the two may be no text at all.
     if (this.#fault !== undefined || decodeJsonString(this.#scanner.buffer, otherStart, otherEnd) === this.#stringText()) return true
-    this.#fault = refusal(FIELD_NAMES[field] ?? '', this.#stringText(), 'the same value under both names of the counterparty')
+    this.#note(refusal(FIELD_NAMES[field] ?? '', this.#stringText(), 'the same value under both names of the counterparty'))
     return true
   }
 
@@ -313,7 +326,7 @@ export class TradeMessage {
     if (!this.#scanner.value(DEPTH)) return false
     const name = FIELD_NAMES[field] ?? ''
     if (field === FIELD.version) this.readableVersion = undefined
-    this.#fault ??= refusal(name, this.#valueText(field, start), 'the field once', `${name}: found twice, expected once`)
+    if (this.#isNoted) this.#note(refusal(name, this.#valueText(field, start), 'the field once', `${name}: found twice, expected once`))
     return true
   }
 
@@ -324,44 +337,58 @@ export class TradeMessage {
   }
 
   #wrong(field: Field, start: number): void {
-    this.#fault ??= refusal(FIELD_NAMES[field] ?? '', this.#valueText(field, start), EXPECTED[field] ?? '')
+    if (this.#isNoted) this.#note(refusal(FIELD_NAMES[field] ?? '', this.#valueText(field, start), EXPECTED[field] ?? ''))
   }
 
   #missing(): void {
-    const field = REQUIRED.find((required) => (this.#seen & (1 << required)) === 0) ?? FIELD.unknown
-    this.#fault ??= refusal(FIELD_NAMES[field] ?? '', undefined, EXPECTED[field] ?? '')
+    if (this.#fault?.field === VALUE) return
+    for (const field of REQUIRED) {
+      if ((this.#seen & (1 << field)) === 0 && this.#isNoted) this.#note(refusal(FIELD_NAMES[field] ?? '', undefined, EXPECTED[field] ?? ''))
+    }
   }
 
   /** Passes over the value all the same: only what is JSON is called "not an object". */
   #noObject(start: number, end: number): boolean {
     const scanner = this.#scanner
     if (!scanner.value(0)) return false
-    this.#fault ??= refusal(VALUE, this.#excerpt(start, end), 'a JSON object', undefined)
+    if (this.#isNoted) this.#note(refusal(VALUE, this.#excerpt(start, end), 'a JSON object', undefined))
     return scanner.next() === -1 || scanner.fail(scanner.position, 'the end of the text')
   }
 
   #skipByteOrderMark(): void {
     const { buffer, position, end } = this.#scanner
     if (position + 3 > end || buffer[position + 1] !== 0xbb || buffer[position + 2] !== 0xbf) return
-    this.#fault = refusal(VALUE, 'a byte order mark', 'UTF-8 without one')
+    this.#note(refusal(VALUE, 'a byte order mark', 'UTF-8 without one'))
     this.#scanner.position = position + 3
+  }
+
+  /** Whether another fault is of interest: most messages have none, and of those that have one the processor wants the first. */
+  get #isNoted(): boolean {
+    return this.#everyFault || this.#fault === undefined
+  }
+
+  #note(fault: Refusal): void {
+    this.#fault ??= fault
+    if (this.#everyFault) this.#faults.push(fault)
   }
 
   #notJson(start: number): false {
     const { faultAt, faultExpected, end } = this.#scanner
     const found = faultAt >= end ? 'the end' : this.#excerpt(faultAt, faultAt + 20)
     this.readableVersion = undefined
-    this.#fault =
+    const fault =
       end === start
         ? refusal(VALUE, '0 bytes', 'a JSON object', 'value: found 0 bytes, expected a JSON object; a delete is a null value')
         : refusal(VALUE, found, faultExpected, `value: not JSON, found ${found} at byte ${faultAt - start}, expected ${faultExpected}`)
+    this.#fault = fault
+    if (this.#everyFault) this.#faults = [fault]
     return false
   }
 
   #badContent(): void {
     const { contentFault, contentFaultAt } = this.#scanner
     const expected = contentFault === 'too deep' ? `at most ${MAX_JSON_DEPTH} levels of nesting` : `no ${contentFault} in a string`
-    this.#fault ??= refusal(VALUE, this.#excerpt(contentFaultAt, contentFaultAt + 6), expected)
+    if (this.#isNoted) this.#note(refusal(VALUE, this.#excerpt(contentFaultAt, contentFaultAt + 6), expected))
   }
 
   #stringText(): string {

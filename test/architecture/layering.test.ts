@@ -28,7 +28,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@platformatic/kafka': ['kafka/'],
   lmdb: ['stores/'],
-  pg: ['sinks/postgres/', 'api/'],
+  // cli: the pool that the gateway's parts share
+  pg: ['sinks/postgres/', 'api/', 'cli/gateway.ts'],
   mongodb: ['sinks/mongo/', 'api/'],
   fastify: ['api/'],
   '@fastify/swagger': ['api/'],

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import Fastify from 'fastify'
+import { openToAll, type Security } from './callers.ts'
+import type { Gateway, GatewayServer } from './gateway-parts.ts'
+import { Ingest, type IngestOptions } from './ingest.ts'
+import { answerWithProblems, PROBLEM_TYPE, type ProblemOptions, problemBody, problemOf, sendProblem } from './problem.ts'
+import { RequestIds } from './request-ids.ts'
+import { PREFIX } from './routes/outcome.ts'
+import { requestRoutes } from './routes/requests.ts'
+import { tradeRoutes } from './routes/trades.ts'
+
+export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'> {
+  /** Signs request ids. */
+  readonly secret: string
+  /** Default: everybody may do everything. */
+  readonly security?: Security
+  /** Told of errors that nobody reckoned with: the answer to them is 500. */
+  readonly unexpected: (error: Error) => void
+  /** How long a sender may take for a body. Default 30 s. */
+  readonly bodyTimeoutMs?: number
+}
+
+/** A trade has to fit, in its largest form, into 1 MiB of a topic. */
+const BODY_LIMIT_BYTES = 1_000_000
+/** How long a sender may take for its headers, and how long a connection may be silent. */
+const HEADERS_TIMEOUT_MS = 10_000
+const SILENCE_TIMEOUT_MS = 60_000
+const BODY_TIMEOUT_MS = 30_000
+/** 50 code points of four bytes, each written as %XX. */
+const LONGEST_PARAMETER = 1_000
+
+/** The HTTP gateway of the trade store. Nothing listens yet: `listen` it, or `inject` into it. */
+export async function createGateway(options: GatewayOptions): Promise<GatewayServer> {
+  const server = Fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: false },
+    connectionTimeout: SILENCE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error).options),
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  server.setValidatorCompiler(TypeBoxValidatorCompiler)
+  answerWithProblems(server, options.unexpected)
+  // Bodies stay bytes: a parser would lose digits, and the order and doubles of keys.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  limitBodyTime(server, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS)
+
+  const requestIds = new RequestIds({ secret: options.secret, now: () => options.clock.now(), uuid: randomUUID })
+  const gateway: Gateway = { ...options, security: options.security ?? openToAll, ingest: new Ingest({ ...options, requestIds }) }
+  await server.register(
+    async (api: GatewayServer) => {
+      tradeRoutes(api, gateway)
+      requestRoutes(api, { ...gateway, requestIds })
+    },
+    { prefix: PREFIX },
+  )
+  return server
+}
+
+/** Who sends its body too slowly is told so, and let go. Routes that take bodies of any length say `config: { streams: true }` and look after it themselves. */
+function limitBodyTime(server: GatewayServer, timeoutMs: number): void {
+  server.addHook('onRequest', async (request, reply) => {
+    const { streams } = request.routeOptions.config as { streams?: boolean }
+    if (streams === true || request.headers['content-length'] === '0' || request.method === 'GET' || request.method === 'HEAD') return
+    const timer = setTimeout(() => {
+      if (reply.sent || request.raw.complete) return
+      reply.header('connection', 'close')
+      void sendProblem(reply, { status: 408, name: 'too-slow', title: 'Too slow', detail: `the body was not there within ${timeoutMs / 1_000} s` })
+    }, timeoutMs)
+    request.raw.once('close', () => clearTimeout(timer))
+  })
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ProblemOptions>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, name: 'headers-too-large', title: 'Headers too large', detail: 'all headers together take at most 16 KB' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, name: 'too-slow', title: 'Too slow', detail: 'the request was not there in time' },
+}
+const NOT_HTTP: ProblemOptions = { status: 400, name: 'not-http', title: 'Not HTTP', detail: 'this is no HTTP request that can be read' }
+
+/** What Node refuses before there is a request. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP
+  const body = JSON.stringify(problemBody(problem))
+  socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+}

@@ -1,0 +1,45 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
+export interface RequestId {
+  readonly text: string
+  /** Of the record: who has the answer is known by it. */
+  readonly partition: number
+  readonly issuedMs: number
+}
+
+const FORM = /^(\d{1,6})-(\d{13})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([0-9a-f]{24})$/
+
+/**
+ * Request ids: `<partition>-<issued, ms>-<uuid>-<signature>`. They say where the answer lies and when they were issued; signed, so that one that was never issued is told from one that waits.
+ */
+export class RequestIds {
+  readonly #secret: string
+  readonly #now: () => number
+  readonly #uuid: () => string
+
+  constructor(options: { secret: string; now: () => number; uuid: () => string }) {
+    this.#secret = options.secret
+    this.#now = options.now
+    this.#uuid = options.uuid
+  }
+
+  issue(partition: number): RequestId {
+    const issuedMs = this.#now()
+    const signed = `${partition}-${issuedMs}-${this.#uuid()}`
+    return { text: `${signed}-${this.#sign(signed)}`, partition, issuedMs }
+  }
+
+  /** `undefined`: never issued here. */
+  read(text: string): RequestId | undefined {
+    const match = FORM.exec(text)
+    if (match === null) return undefined
+    const [, partition = '', issued = '', uuid = '', signature = ''] = match
+    const expected = this.#sign(`${partition}-${issued}-${uuid}`)
+    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) return undefined
+    return { text, partition: Number(partition), issuedMs: Number(issued) }
+  }
+
+  #sign(text: string): string {
+    return createHmac('sha256', this.#secret).update(text).digest('hex').slice(0, 24)
+  }
+}

@@ -1,0 +1,102 @@
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import type { OutgoingRecord } from '../../ports/kafka-client.ts'
+import { type RequestAnswer, writeRequestState } from '../../processors/request-state.ts'
+import { TRADE_PREFIX_BYTES, TradeEntry } from '../../processors/trade-state.ts'
+import { createGateway, type GatewayOptions } from '../gateway.ts'
+import type { GatewayServer } from '../gateway-parts.ts'
+import type { Claim, IdempotencyClaims } from '../ingest.ts'
+import type { StateLookUps } from '../queries/owner-queries.ts'
+
+export const TRADE = { trade_id: 'T1', version: 1, counterparty_id: 'CP-1', book_id: 'B1', maturity_date: '2027-05-20', created_date: '2026-12-11' }
+export const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** A gateway on fakes of its ports, which a test looks at and sets. */
+export class GatewayFixture {
+  readonly clock = new VirtualClock()
+  readonly sent: OutgoingRecord[] = []
+  /** What Kafka makes of a record. */
+  produce: (record: OutgoingRecord) => Promise<number> = async () => this.sent.length
+  /** `store partition key` to value. */
+  readonly stored = new Map<string, Buffer>()
+  /** Called for each look-up, before it. */
+  lookUp: (store: string, partition: number, key: string, waitMs: number) => Promise<void> = async () => {}
+  readonly claims = new MemoryClaims()
+  readonly unexpected: Error[] = []
+  partitions: () => Promise<number> = async () => 12
+  #server: GatewayServer | undefined
+
+  get server(): GatewayServer {
+    if (this.#server === undefined) throw new Error('the fixture is made by create')
+    return this.#server
+  }
+
+  static async create(options: Partial<GatewayOptions> = {}): Promise<GatewayFixture> {
+    const fixture = new GatewayFixture()
+    const state: StateLookUps = {
+      get: async (store, partition, key, waitMs = 0) => {
+        await fixture.lookUp(store, partition, key, waitMs)
+        return fixture.stored.get(`${store} ${partition} ${key}`)
+      },
+    }
+    const send = async (record: OutgoingRecord) => {
+      fixture.sent.push(record)
+      return fixture.produce(record)
+    }
+    fixture.#server = await createGateway({
+      producer: { send, close: async () => {} },
+      state,
+      claims: fixture.claims,
+      clock: fixture.clock,
+      topic: 'trade.ingested',
+      partitions: () => fixture.partitions(),
+      secret: 'x'.repeat(32),
+      unexpected: (error) => fixture.unexpected.push(error),
+      ...options,
+    })
+    return fixture
+  }
+
+  /** As new. A gateway takes some time to make: tests share one. */
+  reset(): void {
+    this.sent.length = 0
+    this.produce = async () => this.sent.length
+    this.stored.clear()
+    this.lookUp = async () => {}
+    this.claims.claimed.clear()
+    this.claims.isAway = false
+    this.unexpected.length = 0
+    this.partitions = async () => 12
+  }
+
+  /** As the processor would have answered. */
+  answer(requestId: string, answer: Partial<RequestAnswer> = {}): void {
+    const whole: RequestAnswer = { status: 'SUCCESS', outcome: 'CREATED', trade_id: 'T1', version: 1, reason: null, ...answer }
+    const value = writeRequestState({ processedAtMs: this.clock.now(), fingerprint: Buffer.alloc(32), answer: whole })
+    this.stored.set(`requests ${requestId.split('-')[0]} ${requestId}`, value)
+  }
+
+  /** A live trade in the store. */
+  keep(partition: number, tradeId: string, json: string): void {
+    const value = Buffer.alloc(TRADE_PREFIX_BYTES + Buffer.byteLength(json))
+    new TradeEntry().setLive(1, 20_000).write(value, 0)
+    value.write(json, TRADE_PREFIX_BYTES)
+    this.stored.set(`trades ${partition} ${tradeId}`, value)
+  }
+
+  header(index: number, name: string): string | undefined {
+    return this.sent[index]?.headers.find(([key]) => key === name)?.[1]
+  }
+}
+
+export class MemoryClaims implements IdempotencyClaims {
+  readonly claimed = new Map<string, Claim>()
+  isAway = false
+
+  async claim(claim: Claim): Promise<{ requestId: string; payloadHash: string }> {
+    if (this.isAway) throw new Error('connect ECONNREFUSED')
+    const key = `${claim.caller} ${claim.key}`
+    const first = this.claimed.get(key) ?? claim
+    this.claimed.set(key, first)
+    return first
+  }
+}
