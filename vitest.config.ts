@@ -6,6 +6,6 @@ export default defineConfig({
     exclude: ['node_modules', 'dist', '.tradewind'],
     // A busy machine is no defect: these only end what hangs
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
   },
 })

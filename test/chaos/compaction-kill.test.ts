@@ -8,7 +8,7 @@ const BUSINESS_DATE = '2026-12-11'
 const SEED = 815
 
 /** Few trades that change all the time, and small segments: the stores are being compacted all the time. */
-describe.skipIf(brokersOfRun === undefined)('a processor that is killed in the middle of a compaction', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('a processor that is killed in the middle of a compaction', { timeout: 900_000 }, () => {
   const stopLoad = new AbortController()
   let environment: TradeEnvironment
   let load: Promise<LoadReport>

@@ -12,7 +12,7 @@ import { differencesFromModel } from '../support/trade-records.ts'
 
 const BUSINESS_DATE = '2026-12-11'
 
-describe.skipIf(brokersOfRun === undefined)('databases that are killed under load', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('databases that are killed under load', { timeout: 900_000 }, () => {
   let stack: EmbeddedStack
   let environment: TradeEnvironment
 

@@ -9,7 +9,7 @@ import { differencesFromModel } from '../support/trade-records.ts'
 const BUSINESS_DATE = '2026-12-11'
 const PARTITIONS = 6
 
-describe.skipIf(brokersOfRun === undefined)('instances that come and go', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('instances that come and go', { timeout: 900_000 }, () => {
   let environment: TradeEnvironment
 
   beforeEach(async () => {

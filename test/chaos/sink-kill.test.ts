@@ -14,7 +14,7 @@ const RANDOM_KILLS = 10
 const SEED = 99
 
 /** Both sinks at a time, under load. With an instance id, a sink that comes back has its partitions at once. */
-describe.skipIf(brokersOfRun === undefined)('sinks that are killed again and again', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('sinks that are killed again and again', { timeout: 900_000 }, () => {
   const stopLoad = new AbortController()
   let environment: TradeEnvironment
   let processor: Role<ProcessorStatus>

@@ -15,7 +15,7 @@ import { until } from '../support/until.ts'
 
 const brokers = process.env['TRADEWIND_KAFKA_BROKERS']
 
-describe.runIf(brokers !== undefined)('the examples of the documentation, run as their reader runs them', { timeout: 300_000 }, () => {
+describe.runIf(brokers !== undefined)('the examples of the documentation, run as their reader runs them', { timeout: 900_000 }, () => {
   const kafka = connectKafka(loadSettings(new Map(), {}).values, brokers ?? '', 'examples')
   const dataDir = mkdtempSync(join(tmpdir(), 'examples-'))
   const run = randomUUID().slice(0, 8)

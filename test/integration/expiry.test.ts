@@ -9,7 +9,7 @@ const NEXT_DAY = '2026-12-12'
 const DUE = 6_000
 const NOT_DUE = 1_000
 
-describe.skipIf(brokersOfRun === undefined)('trades whose maturity passes', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('trades whose maturity passes', { timeout: 900_000 }, () => {
   let environment: TradeEnvironment
 
   beforeEach(async () => {

@@ -10,7 +10,7 @@ import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
 /** A number that the rules accept, and that no numeric column takes. */
 const BEYOND_NUMERIC = '"big":1e200000,'
 
-describe.skipIf(brokersOfRun === undefined)('a record that a database refuses', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('a record that a database refuses', { timeout: 900_000 }, () => {
   let environment: TradeEnvironment
 
   beforeEach(async () => {

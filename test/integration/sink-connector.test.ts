@@ -28,7 +28,7 @@ interface Trade {
   readonly value: string | undefined
 }
 
-describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl === undefined)('sinks between a real broker and real databases', { timeout: 300_000 }, () => {
+describe.skipIf(bootstrap === undefined || postgresUrl === undefined || mongoUrl === undefined)('sinks between a real broker and real databases', { timeout: 900_000 }, () => {
   let suffix: string
   let topic: string
   let deadLetterTopic: string

@@ -11,7 +11,7 @@ import { differencesFromModel } from '../support/trade-records.ts'
 const BUSINESS_DATE = '2026-12-11'
 
 /** What a person has to put right: one message that names the cause and what to do, and no stack trace. */
-describe.skipIf(brokersOfRun === undefined)('bad days', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('bad days', { timeout: 900_000 }, () => {
   let environment: TradeEnvironment
 
   beforeEach(async () => {

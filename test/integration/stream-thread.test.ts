@@ -76,7 +76,7 @@ describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () =
       }
     }
     expect(await second?.ended).toBe('ended')
-  }, 300_000)
+  }, 900_000)
 
   function connect() {
     const wire = new WireBroker({ bootstrap: bootstrap ?? [], clientId: 'test', clock: systemClock })

@@ -15,7 +15,7 @@ describe.skipIf(brokersOfRun === undefined)('200,000 mixed records', () => {
   })
   afterEach(() => environment.close())
 
-  test('lead to what the rules say, record by record, and to the same rows, documents and stored states', { timeout: 300_000 }, async () => {
+  test('lead to what the rules say, record by record, and to the same rows, documents and stored states', { timeout: 900_000 }, async () => {
     const fromMs = Date.now()
     const processor = environment.processor()
     const postgres = environment.sink('postgres')

@@ -32,7 +32,7 @@ interface Result {
 /**
  * Each rule once, on the real components: foreign producers (kafkajs, librdkafka) send, committed records are read. All stories run in one go; each has keys of its own.
  */
-describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer to the topics', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('the rules, from a foreign producer to the topics', { timeout: 900_000 }, () => {
   const kafka = new Kafka({ brokers: (brokersOfRun ?? '').split(','), clientId: 'foreign', logLevel: logLevel.NOTHING })
   let environment: TradeEnvironment
   let processor: Role<ProcessorStatus>

@@ -18,7 +18,7 @@ const POSITIONS = [
   ['n is half in the stores, n+1 waits for it', 'disk:half-appended@200'],
 ] as const
 
-describe.skipIf(brokersOfRun === undefined).concurrent('a processor that wakes up after its session was over', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined).concurrent('a processor that wakes up after its session was over', { timeout: 900_000 }, () => {
   test.for(POSITIONS)('writes nothing: %s', async ([, failpoint], { expect, onTestFinished }) => {
     const environment = await TradeEnvironment.create({
       settings: { 'business.date': BUSINESS_DATE, 'topics.partitions': '3', 'membership.sessionTimeoutMs': String(SESSION_TIMEOUT_MS), 'transaction.timeoutMs': '5000' },

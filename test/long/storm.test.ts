@@ -23,7 +23,7 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
   beforeAll(async () => {
     stack = await startStack({ dataDir: mkdtempSync(join(tmpdir(), 'storm-')), brokers: 3, kafkaHeapMb: 384 })
     environment = await TradeEnvironment.create({ brokers: stack.brokers, databases: stack, settings: { 'business.date': BUSINESS_DATE, 'topics.partitions': '6', 'sink.instanceId': 'one' } })
-  }, 120_000)
+  }, 300_000)
   afterAll(async () => {
     await environment?.close()
     await stack?.stop()
@@ -60,11 +60,11 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
     const { sent, acknowledged } = await load
     const [first, second, postgres, mongo] = ['first', 'second', 'postgres', 'mongo'].map((name) => running.get(name) ?? fail(name))
     if (first === undefined || second === undefined || postgres === undefined || mongo === undefined) throw new Error('a role is missing')
-    await environment.processed(first, 120_000)
+    await environment.processed(first)
     const toMs = Date.now()
     await environment.stop(first, second)
-    await environment.written('postgres', postgres, 120_000)
-    await environment.written('mongo', mongo, 120_000)
+    await environment.written('postgres', postgres)
+    await environment.written('mongo', mongo)
     await environment.stop(postgres, mongo)
     const { differences, inputs } = await differencesFromModel(environment, { businessDate: BUSINESS_DATE, processing: { fromMs, toMs } })
     expect(differences).toBe('')

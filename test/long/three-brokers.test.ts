@@ -9,7 +9,7 @@ import { differencesFromModel } from '../support/trade-records.ts'
 
 const BUSINESS_DATE = '2026-12-11'
 
-describe.skipIf(brokersOfRun === undefined)('three brokers, every partition on each of them', { timeout: 240_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('three brokers, every partition on each of them', { timeout: 900_000 }, () => {
   let stack: EmbeddedStack
   let environment: TradeEnvironment
 
@@ -17,7 +17,7 @@ describe.skipIf(brokersOfRun === undefined)('three brokers, every partition on e
     const own = { postgres: process.env['TRADEWIND_POSTGRES_URL'], mongo: process.env['TRADEWIND_MONGO_URL'] }
     stack = await startStack({ dataDir: mkdtempSync(join(tmpdir(), 'brokers-')), brokers: 3, kafkaHeapMb: 384, own })
     environment = await TradeEnvironment.create({ brokers: stack.brokers, settings: { 'business.date': BUSINESS_DATE, 'topics.partitions': '6' } })
-  }, 120_000)
+  }, 300_000)
   afterAll(async () => {
     await environment?.close()
     await stack?.stop()

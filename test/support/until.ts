@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 20
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  { deadlineMs = 120_000, describe = () => '' }: { deadlineMs?: number; describe?: () => string } = {},
+  { deadlineMs = 300_000, describe = () => '' }: { deadlineMs?: number; describe?: () => string } = {},
 ): Promise<T> {
   const endMs = performance.now() + deadlineMs
   for (;;) {
