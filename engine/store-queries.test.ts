@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ByteView } from '../records/byte-view.ts'
 import { VirtualClock } from '../test/support/virtual-clock.ts'
-import { encodeSubscription } from './membership/consumer-protocol.ts'
+import { encodeSubscription } from '../serdes/consumer-protocol.ts'
 import { taskAddresses } from './membership/classic-membership.ts'
 import type { StoreAnswer } from './store-queries.ts'
 import { StreamThread } from './stream-thread.ts'

@@ -1,4 +1,4 @@
-import { dayOfText, dayText } from './calendar-day.ts'
+import { dayOfText, dayText } from '../serdes/calendar-day.ts'
 
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000

@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../records/byte-writer.ts'
-import { dateOfDay } from './calendar-day.ts'
+import { dateOfDay } from '../serdes/calendar-day.ts'
 
 export const INSTANT_BYTES = 24
 const DAY_MS = 86_400_000

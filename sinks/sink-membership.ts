@@ -1,7 +1,7 @@
 import type { TopicPartition } from '../ports/broker.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { GroupMember, KafkaClient } from '../ports/kafka-client.ts'
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './group-protocol.ts'
+import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../serdes/consumer-protocol.ts'
 import { passesByItself } from './passing-error.ts'
 import { assignSticky } from './sticky-assignor.ts'
 
@@ -44,9 +44,9 @@ export class SinkMembership {
       sessionTimeoutMs: options.sessionTimeoutMs,
       rebalanceTimeoutMs: options.sessionTimeoutMs,
       listener: {
-        subscription: () => encodeSubscription({ topics: options.topics, owned: options.owned(), generationId: this.member.generation?.generationId ?? -1 }),
+        subscription: () => encodeSubscription({ topics: options.topics, ownedPartitions: options.owned(), generationId: this.member.generation?.generationId ?? -1 }),
         assign: (members) => this.#assign(members),
-        assigned: (assignment) => options.assigned(decodeAssignment(assignment)),
+        assigned: (assignment) => options.assigned(decodeAssignment(assignment).partitions),
         // The fence in the database holds, but without a session there is no telling how long: others may be about to claim all of it.
         lost: () => options.assigned([]),
         failed: (error) => options.failed(error),
@@ -93,6 +93,6 @@ export class SinkMembership {
   #assign(members: readonly { memberId: string; metadata: Buffer }[]): Map<string, Uint8Array> {
     const subscriptions = members.map(({ memberId, metadata }) => ({ memberId, ...decodeSubscription(metadata) }))
     const assignments = assignSticky(subscriptions, this.#partitionCounts)
-    return new Map([...assignments].map(([memberId, partitions]) => [memberId, encodeAssignment(partitions)]))
+    return new Map([...assignments].map(([memberId, partitions]) => [memberId, encodeAssignment({ partitions })]))
   }
 }

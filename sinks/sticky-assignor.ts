@@ -1,7 +1,7 @@
 import type { TopicPartition } from '../ports/broker.ts'
-import type { Subscription } from './group-protocol.ts'
+import type { ConsumerSubscription } from '../serdes/consumer-protocol.ts'
 
-export interface AssignorMember extends Subscription {
+export interface AssignorMember extends Omit<ConsumerSubscription, 'userData'> {
   readonly memberId: string
 }
 
@@ -39,7 +39,7 @@ export function assignSticky(members: readonly AssignorMember[], partitionCounts
 function ownersOf(members: readonly AssignorMember[]): Map<string, AssignorMember> {
   const owners = new Map<string, AssignorMember>()
   for (const member of members) {
-    for (const partition of member.owned) {
+    for (const partition of member.ownedPartitions) {
       const other = owners.get(keyOf(partition))
       if (member.topics.includes(partition.topic) && (other === undefined || other.generationId < member.generationId)) owners.set(keyOf(partition), member)
     }

@@ -1,6 +1,6 @@
 import type { GroupGeneration } from '../../ports/broker.ts'
 import type { GroupListener, GroupMember, KafkaClient } from '../../ports/kafka-client.ts'
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
+import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../../serdes/consumer-protocol.ts'
 import type { Membership, MembershipListener, TaskPartitions } from './membership.ts'
 import { assignTasks, type MemberClaim } from './task-assignor.ts'
 

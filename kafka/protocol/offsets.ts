@@ -1,5 +1,6 @@
 import type { CommittedOffset, GroupGeneration, ListOffsetsRequest, OffsetToCommit, PartitionOffset, TopicPartition } from '../../ports/broker.ts'
 import { type Api, byTopic, readTopics, writeTopics } from './api.ts'
+import type { RequestWriter } from './request-writer.ts'
 import type { ResponseReader } from './response-reader.ts'
 
 const CONSUMER = -1
@@ -75,20 +76,28 @@ export const offsetCommitApi: Api<GroupGeneration & { offsets: readonly OffsetTo
     writer.int32(request.generationId)
     writer.string(request.memberId)
     writer.nullableString(request.groupInstanceId)
-    writeTopics(writer, request.offsets, ({ partition, offset, leaderEpoch, metadata }) => {
-      writer.int32(partition)
-      writer.int64(offset)
-      writer.int32(leaderEpoch)
-      writer.nullableString(metadata)
-    })
-    writer.noTags()
+    writeOffsets(writer, request.offsets)
   },
-  read(reader) {
-    reader.int32()
-    const answers = readTopics(reader, (topic) => ({ topic, partition: reader.int32(), errorCode: reader.int16() }))
-    reader.tags()
-    return answers
-  },
+  read: readVerdicts,
+}
+
+/** The end of OffsetCommit and of TxnOffsetCommit. */
+export function writeOffsets(writer: RequestWriter, offsets: readonly OffsetToCommit[]): void {
+  writeTopics(writer, offsets, ({ partition, offset, leaderEpoch, metadata }) => {
+    writer.int32(partition)
+    writer.int64(offset)
+    writer.int32(leaderEpoch)
+    writer.nullableString(metadata)
+  })
+  writer.noTags()
+}
+
+/** Their answers: how it went, by partition. */
+export function readVerdicts(reader: ResponseReader): (TopicPartition & { errorCode: number })[] {
+  reader.int32()
+  const answers = readTopics(reader, (topic) => ({ topic, partition: reader.int32(), errorCode: reader.int16() }))
+  reader.tags()
+  return answers
 }
 
 export interface OffsetFetchRequest {

@@ -1,5 +1,7 @@
 import type { TopicPartition, TxnOffsetCommitRequest } from '../../ports/broker.ts'
-import { type Api, readTopics, writeTopics } from './api.ts'
+import type { Api } from './api.ts'
+import { readVerdicts, writeOffsets } from './offsets.ts'
+import type { ResponseReader } from './response-reader.ts'
 
 export interface ProducerIdentityAnswer {
   readonly errorCode: number
@@ -23,12 +25,7 @@ export const initProducerIdApi: Api<
     writer.int16(request.producerEpoch)
     writer.noTags()
   },
-  read(reader) {
-    reader.int32()
-    const answer = { errorCode: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
-    reader.tags()
-    return answer
-  },
+  read: readIdentity,
 }
 
 /** Transactions V2: the broker adds the group to the transaction by itself, and the answer to EndTxn brings the next epoch. */
@@ -46,20 +43,9 @@ export const txnOffsetCommitApi: Api<TxnOffsetCommitRequest, (TopicPartition & {
     writer.int32(request.generationId)
     writer.string(request.memberId)
     writer.nullableString(request.groupInstanceId)
-    writeTopics(writer, request.offsets, ({ partition, offset, leaderEpoch, metadata }) => {
-      writer.int32(partition)
-      writer.int64(offset)
-      writer.int32(leaderEpoch)
-      writer.nullableString(metadata)
-    })
-    writer.noTags()
+    writeOffsets(writer, request.offsets)
   },
-  read(reader) {
-    reader.int32()
-    const answers = readTopics(reader, (topic) => ({ topic, partition: reader.int32(), errorCode: reader.int16() }))
-    reader.tags()
-    return answers
-  },
+  read: readVerdicts,
 }
 
 export const endTxnApi: Api<{ transactionalId: string; producerId: number; producerEpoch: number; committed: boolean }, ProducerIdentityAnswer> = {
@@ -75,10 +61,12 @@ export const endTxnApi: Api<{ transactionalId: string; producerId: number; produ
     writer.boolean(request.committed)
     writer.noTags()
   },
-  read(reader) {
-    reader.int32()
-    const answer = { errorCode: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
-    reader.tags()
-    return answer
-  },
+  read: readIdentity,
+}
+
+function readIdentity(reader: ResponseReader): ProducerIdentityAnswer {
+  reader.int32()
+  const answer = { errorCode: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
+  reader.tags()
+  return answer
 }

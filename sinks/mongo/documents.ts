@@ -1,4 +1,4 @@
-import { epochMsAt } from '../calendar.ts'
+import { epochMsAt } from '../instant-at.ts'
 import type { SinkRecord } from '../sink-record.ts'
 import { parseExactly } from './exact-json.ts'
 

@@ -1,5 +1,6 @@
 import type { SinkRecord } from '../sink-record.ts'
-import { epochDayAt, epochMsAt } from '../calendar.ts'
+import { dayAt } from '../../serdes/calendar-day.ts'
+import { epochMsAt } from '../instant-at.ts'
 import { JsonMembers } from './json-members.ts'
 
 /** The value of a record is not a trade as `trade.processed` holds it. The message names the field, what was found and what was expected. */
@@ -137,7 +138,7 @@ export class TradeReader {
 
   #day(buffer: Buffer, field: Field): number {
     const { buffer: bytes, start, end } = this.#text(buffer, field)
-    const day = epochDayAt(bytes, start, end)
+    const day = dayAt(bytes, start, end)
     if (day === undefined) throw unexpected(field, buffer, this.#members, 'a calendar day as YYYY-MM-DD')
     return day
   }

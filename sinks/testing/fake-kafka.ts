@@ -3,7 +3,7 @@ import type { FetchedChunk, Fetcher, FetchFailure, GroupMember, GroupMemberOptio
 import { BatchBuilder } from '../../records/batch-builder.ts'
 import { ByteView } from '../../records/byte-view.ts'
 import { setBaseOffset } from '../../records/record-batch.ts'
-import { encodeAssignment } from '../group-protocol.ts'
+import { encodeAssignment } from '../../serdes/consumer-protocol.ts'
 
 interface FakeLog {
   startOffset: number
@@ -50,7 +50,7 @@ export class FakeKafka {
   assign(...partitions: number[]): void {
     this.#generation++
     const list = partitions.map((partition) => ({ topic: this.topic, partition }))
-    this.#member?.listener.assigned(encodeAssignment(list), { groupId: 'g', generationId: this.#generation, memberId: 'm', groupInstanceId: undefined })
+    this.#member?.listener.assigned(encodeAssignment({ partitions: list }), { groupId: 'g', generationId: this.#generation, memberId: 'm', groupInstanceId: undefined })
   }
 
   lose(): void {

@@ -1,8 +1,8 @@
-import type { TopicPartition } from '../../ports/broker.ts'
+import type { TopicPartition } from '../ports/broker.ts'
 
 /**
  * Subscription and assignment of the consumer protocol (ConsumerProtocolSubscription.json, ConsumerProtocolAssignment.json in the kafka-clients jar), the form that group
- * tools and autoscalers read. What is ours travels in the user data, as Kafka Streams does it.
+ * tools and autoscalers read. What is ours beyond it travels in the user data, as Kafka Streams does it.
  */
 export interface ConsumerSubscription {
   readonly topics: readonly string[]
@@ -17,14 +17,19 @@ export interface ConsumerAssignment {
   readonly userData: Uint8Array
 }
 
+/** User data may be left out. */
+type WithoutUserData<T extends { userData: Uint8Array }> = Omit<T, 'userData'> & Partial<Pick<T, 'userData'>>
+
+const NOTHING = Buffer.alloc(0)
 const SUBSCRIPTION_VERSION = 2
 const ASSIGNMENT_VERSION = 1
 
-export function encodeSubscription(subscription: ConsumerSubscription): Buffer {
-  const parts = [int16(SUBSCRIPTION_VERSION), int32(subscription.topics.length), ...subscription.topics.map(text), bytes(subscription.userData), ...partitions(subscription.ownedPartitions), int32(subscription.generationId)]
+export function encodeSubscription(subscription: WithoutUserData<ConsumerSubscription>): Buffer {
+  const parts = [int16(SUBSCRIPTION_VERSION), int32(subscription.topics.length), ...subscription.topics.map(text), bytes(subscription.userData ?? NOTHING), ...partitions(subscription.ownedPartitions), int32(subscription.generationId)]
   return Buffer.concat(parts)
 }
 
+/** Reads versions 0 to 3. @throws RangeError where the bytes end too early. */
 export function decodeSubscription(buffer: Buffer): ConsumerSubscription {
   const reader = new Reader(buffer)
   const version = reader.int16()
@@ -34,12 +39,13 @@ export function decodeSubscription(buffer: Buffer): ConsumerSubscription {
   return { topics, userData, ownedPartitions, generationId: version >= 2 ? reader.int32() : -1 }
 }
 
-export function encodeAssignment(assignment: ConsumerAssignment): Buffer {
-  return Buffer.concat([int16(ASSIGNMENT_VERSION), ...partitions(assignment.partitions), bytes(assignment.userData)])
+export function encodeAssignment(assignment: WithoutUserData<ConsumerAssignment>): Buffer {
+  return Buffer.concat([int16(ASSIGNMENT_VERSION), ...partitions(assignment.partitions), bytes(assignment.userData ?? NOTHING)])
 }
 
+/** Empty bytes are an empty assignment: the answer to a member that joined after the leader had divided. @throws RangeError where the bytes end too early. */
 export function decodeAssignment(buffer: Buffer): ConsumerAssignment {
-  if (buffer.length === 0) return { partitions: [], userData: Buffer.alloc(0) }
+  if (buffer.length === 0) return { partitions: [], userData: NOTHING }
   const reader = new Reader(buffer)
   reader.int16()
   return { partitions: reader.partitions(), userData: reader.bytes() }
@@ -109,7 +115,7 @@ class Reader {
 
   bytes(): Buffer {
     const length = this.int32()
-    return length < 0 ? Buffer.alloc(0) : this.#slice(length)
+    return length < 0 ? NOTHING : this.#slice(length)
   }
 
   partitions(): TopicPartition[] {

@@ -1,3 +1,4 @@
+import { AssignerProtocol } from 'kafkajs'
 import { expect, test } from 'vitest'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
 
@@ -23,4 +24,22 @@ test('a cut or absurd message is refused, not read out of range', () => {
   const absurd = Buffer.from(bytes)
   absurd.writeInt32BE(0x7fffffff, 2)
   expect(() => decodeSubscription(absurd)).toThrow(RangeError)
+})
+
+const owned = [
+  { topic: 'a', partition: 3 },
+  { topic: 'b', partition: 0 },
+  { topic: 'a', partition: 5 },
+]
+
+test('another client reads what we write, and user data may be left out', () => {
+  const subscription = encodeSubscription({ topics: ['a', 'b'], ownedPartitions: owned, generationId: 7 })
+  expect(AssignerProtocol.MemberMetadata.decode(subscription)).toMatchObject({ version: 2, topics: ['a', 'b'] })
+  expect(decodeSubscription(subscription)).toEqual({ topics: ['a', 'b'], userData: Buffer.alloc(0), ownedPartitions: [owned[0], owned[2], owned[1]], generationId: 7 })
+  expect(AssignerProtocol.MemberAssignment.decode(encodeAssignment({ partitions: owned }))?.assignment).toEqual({ a: [3, 5], b: [0] })
+})
+
+test('we read what another client writes: a subscription of version 0 owns nothing', () => {
+  const bytes = AssignerProtocol.MemberMetadata.encode({ version: 0, topics: ['a'], userData: Buffer.from('x') })
+  expect(decodeSubscription(bytes)).toEqual({ topics: ['a'], userData: Buffer.from('x'), ownedPartitions: [], generationId: -1 })
 })
