@@ -1,4 +1,5 @@
 import type { SeededRandom } from './seeded-random.ts'
+import type { Fate } from './simulated-network.ts'
 
 /** What goes wrong, and when. `instance` and `node` are numbers from 0 and 1. Times are milliseconds from the start. */
 export type Fault =
@@ -15,6 +16,8 @@ export type Fault =
   | { readonly kind: 'clock'; readonly atMs: number; readonly instance: number; readonly byMs: number }
   /** Connections of an instance break under requests and answers. */
   | { readonly kind: 'lossy'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly loss: number; readonly maxDelayMs: number }
+  /** The connection breaks at the `nth` request of one kind: the request is lost, or its answer, or it arrives late. */
+  | { readonly kind: 'break-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly fate: Exclude<Fate, 'answered'> }
   /** All connections of an instance are cut. */
   | { readonly kind: 'cut'; readonly atMs: number; readonly instance: number }
   /** Nothing gets through between an instance and a node. */
@@ -25,13 +28,12 @@ export type Fault =
   | { readonly kind: 'node-crash'; readonly atMs: number; readonly node: number; readonly downMs: number }
   | { readonly kind: 'leader-move'; readonly atMs: number; readonly pick: number }
   | { readonly kind: 'coordinator-move'; readonly atMs: number; readonly pick: number }
-  | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
 
 export type DiskLoss = 'kept' | 'power-cut' | 'lost'
 export type FaultKind = Fault['kind']
 
 export const FAULT_KINDS: readonly FaultKind[] = [
-  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'cut', 'stall', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'compact',
+  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move',
 ]
 
 export interface FaultOptions {
@@ -45,6 +47,8 @@ export interface FaultOptions {
 
 /** Points of the runtime's code between which a death tells something. */
 const FAILPOINTS = ['commit:acknowledged', 'commit:ended', 'commit:applied', 'store.changelog.appended', 'store.copied.appended', 'store.compaction.synced', 'store.compaction.retired']
+
+const APIS = ['produce', 'produce', 'txnOffsetCommit', 'txnOffsetCommit', 'endTxn', 'endTxn', 'endTxn', 'initProducerId', 'joinGroup', 'syncGroup', 'offsetFetch', 'fetch', 'listOffsets']
 
 /**
  * The faults of a seed, by time. Some kinds are turned off altogether: what many kinds together hide, such as a long quiet time in which one of them would do harm, comes up where the others are missing.
@@ -75,6 +79,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'stop': return { kind, atMs, instance, downMs, how: random.pick(['leave', 'stay']) }
     case 'clock': return { kind, atMs, instance, byMs: Math.floor(random.logarithmic(100, 3_000_000)) * (random.chance(0.5) ? 1 : -1) }
     case 'lossy': return { kind, atMs, instance, forMs, loss: random.logarithmic(0.001, 0.2), maxDelayMs: random.logarithmic(1, 500) }
+    case 'break-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), fate: random.pick(['request-lost', 'answer-lost', 'answer-lost', 'late']) }
     case 'cut': return { kind, atMs, instance }
     case 'stall': return { kind, atMs, instance, node, forMs: pausedMs }
     case 'disk-full': return { kind, atMs, instance, forMs }
@@ -83,7 +88,6 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'node-crash': return { kind, atMs, node, downMs: forMs }
     case 'leader-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'coordinator-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
-    case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
   }
 }
 

@@ -1,155 +1,66 @@
-import type { NewTopic, TopicPartition } from '../../ports/broker.ts'
-import type { KafkaClient, OutgoingBatch, Producer, TransactionalProducer } from '../../ports/kafka-client.ts'
-import { BatchBuilder } from '../../records/batch-builder.ts'
-import { ByteView } from '../../records/byte-view.ts'
-import { CommittedCursor } from '../../records/committed-cursor.ts'
-import { HeaderBlockBuilder, readHeaders } from '../../records/headers.ts'
+import type { TopicPartition } from '../../ports/broker.ts'
 import { murmur2, partitionOf } from '../../records/murmur2.ts'
+import type { SimulatedCluster } from './cluster/simulated-cluster.ts'
+import type { Scheduler } from './scheduler.ts'
 import type { InputRecord, SimulatedRecord } from './simulated-application.ts'
-import type { SimulatedProcess } from './simulated-process.ts'
 
-const TOPIC_ALREADY_EXISTS = 36
+/** Where a partition has no leader, the writer waits so long. */
+const NO_LEADER_PAUSE_MS = 50
 
-/** The rest of the world: it writes the input and reads what comes out, with a client of its own on a network that is always good. */
+/** The rest of the world: it writes the input and looks at what comes out. It needs no network: what it sees is what is in the logs, whatever a client would make of it. */
 export class Outside {
-  readonly #client: KafkaClient
-  readonly #process: SimulatedProcess
+  readonly #cluster: SimulatedCluster
+  readonly #scheduler: Scheduler
   readonly #partitionCounts: ReadonlyMap<string, number>
-  readonly #producer: Producer
-  readonly #transactional: TransactionalProducer
-  #isInitialised = false
 
-  constructor({ client, process, partitionCounts }: { client: KafkaClient; process: SimulatedProcess; partitionCounts: ReadonlyMap<string, number> }) {
-    this.#client = client
-    this.#process = process
+  constructor({ cluster, scheduler, partitionCounts }: { cluster: SimulatedCluster; scheduler: Scheduler; partitionCounts: ReadonlyMap<string, number> }) {
+    this.#cluster = cluster
+    this.#scheduler = scheduler
     this.#partitionCounts = partitionCounts
-    this.#producer = client.producer()
-    this.#transactional = client.transactionalProducer({ transactionalId: 'outside' })
   }
 
-  async createTopics(topics: readonly NewTopic[]): Promise<void> {
-    for (const { name, errorCode, errorMessage } of await this.#client.broker.createTopics(topics)) {
-      if (errorCode !== 0 && errorCode !== TOPIC_ALREADY_EXISTS) throw new Error(`topic ${name} could not be created: ${errorMessage ?? `error ${errorCode}`}`)
-    }
-  }
-
-  /** Writes records, in this order within each partition. With an outcome it does so in a transaction: those of an aborted one must never be seen. */
+  /** Writes records, in this order within each partition; with an outcome in a transaction. Those of an aborted one must never be seen. */
   async write(records: readonly InputRecord[], outcome?: 'commit' | 'abort'): Promise<void> {
-    const batches = this.#batches(records, outcome !== undefined)
-    if (outcome === undefined) return void (await this.#producer.produce(batches))
-    try {
-      if (!this.#isInitialised) await this.#transactional.initialise()
-      this.#isInitialised = true
-      await this.#transactional.produce(batches)
-      await this.#transactional.end(outcome)
-    } catch {
-      // Fenced by a time-out while the brokers were away: what was written is aborted. The input is what is found in the log.
-      this.#isInitialised = false
+    const byPartition = new Map<string, TopicPartition & { records: InputRecord[] }>()
+    for (const record of records) {
+      const { topic, key } = record
+      const partition = record.partition ?? (key === null ? 0 : partitionOf(murmur2(key, 0, key.length), this.#partitionCounts.get(topic) ?? 1))
+      const at = byPartition.get(`${topic}-${partition}`)
+      if (at === undefined) byPartition.set(`${topic}-${partition}`, { topic, partition, records: [record] })
+      else at.records.push(record)
     }
+    for (const part of byPartition.values()) await this.#append(part, outcome)
   }
 
-  /** Every record of the topics up to their ends, by topic, partition and offset. */
-  async read(topics: readonly string[], { readCommitted = true } = {}): Promise<SimulatedRecord[]> {
-    const partitions = topics.flatMap((topic) => this.#partitions(topic))
-    const found = new Map<string, SimulatedRecord[]>(partitions.map((at) => [keyOf(at), []]))
-    await this.#scan(partitions, readCommitted, (cursor, at) => found.get(keyOf(at))?.push(recordOf(cursor, at)))
-    return [...found.values()].flat()
-  }
-
-  /** Log ends of partitions. */
-  async ends(topics: readonly string[], which: 'stable' | 'latest'): Promise<(TopicPartition & { offset: number })[]> {
-    return this.#client.listOffsets(topics.flatMap((topic) => this.#partitions(topic)), which)
-  }
-
-  async committedOffsets(groupId: string, topics: readonly string[], { requireStable }: { requireStable: boolean }): Promise<(TopicPartition & { offset: number | undefined })[]> {
-    return this.#client.committedOffsets(groupId, topics.flatMap((topic) => this.#partitions(topic)), { requireStable })
+  /** Every committed record of the topics, by topic, partition and offset. */
+  read(topics: readonly string[]): SimulatedRecord[] {
+    return this.partitionsOf(topics).flatMap(({ topic, partition }) =>
+      this.#cluster
+        .log(topic, partition)
+        .committed()
+        .map(({ offset, timestamp, key = null, value = null, headers }) => ({ topic, partition, offset, timestamp, key, value, headers: headers.map((header) => ({ key: header.key, value: header.value ?? null })) })),
+    )
   }
 
   pause(forMs: number): Promise<void> {
-    return new Promise((resolve) => this.#process.after(forMs, resolve))
+    return this.#scheduler.wait(forMs)
   }
 
-  #partitions(topic: string): TopicPartition[] {
-    return Array.from({ length: this.#partitionCounts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition }))
+  partitionsOf(topics: readonly string[]): TopicPartition[] {
+    return topics.flatMap((topic) => Array.from({ length: this.#partitionCounts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })))
   }
 
-  #batches(records: readonly InputRecord[], transactional: boolean): OutgoingBatch[] {
-    const builders = new Map<string, TopicPartition & { builder: BatchBuilder }>()
-    const whole: (TopicPartition & { builder: BatchBuilder })[] = []
-    for (const record of records) {
-      const { topic } = record
-      const partition = record.partition ?? (record.key === null ? 0 : partitionOf(murmur2(record.key, 0, record.key.length), this.#partitionCounts.get(topic) ?? 1))
-      const at = keyOf({ topic, partition })
-      const append = (): boolean => {
-        let batch = builders.get(at)
-        if (batch === undefined) {
-          batch = { topic, partition, builder: new BatchBuilder({ transactional }) }
-          builders.set(at, batch)
-          whole.push(batch)
-        }
-        const { key, value, ageMs = 0 } = record
-        return batch.builder.append(this.#process.now() - ageMs, view(key), view(value), headerBlock(record))
-      }
-      if (append()) continue
-      builders.delete(at)
-      append()
+  async #append({ topic, partition, records }: TopicPartition & { records: readonly InputRecord[] }, outcome: 'commit' | 'abort' | undefined): Promise<void> {
+    for (;;) {
+      const nowMs = this.#scheduler.now()
+      const foreign = records.map(({ key, value, ageMs = 0, headers = [] }) => ({
+        key: key ?? undefined,
+        value: value ?? undefined,
+        timestamp: nowMs - ageMs,
+        headers: headers.map((header) => ({ key: header.key, value: header.value ?? undefined })),
+      }))
+      if (this.#cluster.append(topic, partition, foreign, outcome === undefined ? {} : { transaction: outcome }) !== undefined) return
+      await this.pause(NO_LEADER_PAUSE_MS)
     }
-    return whole.map(({ topic, partition, builder }) => ({ topic, partition, bytes: builder.seal(), recordCount: builder.recordCount }))
   }
-
-  async #scan(partitions: readonly TopicPartition[], readCommitted: boolean, visit: (cursor: CommittedCursor, at: TopicPartition) => void): Promise<void> {
-    const starts = await this.#client.listOffsets(partitions, 'earliest')
-    const ends = await this.#client.listOffsets(partitions, readCommitted ? 'stable' : 'latest')
-    const left = new Map(ends.map((at) => [keyOf(at), at.offset]))
-    const fetcher = this.#client.fetcher({ readCommitted })
-    const cursor = new CommittedCursor()
-    for (const at of starts) {
-      if (at.offset < (left.get(keyOf(at)) ?? 0)) fetcher.assign(at, { offset: at.offset, leaderEpoch: undefined })
-      else left.delete(keyOf(at))
-    }
-    while (left.size > 0) {
-      const taken = fetcher.take()
-      if (taken === undefined) {
-        await fetcher.ready()
-        continue
-      }
-      if (taken.kind === 'failure') throw new Error(`${keyOf(taken)} cannot be read: ${taken.message}`)
-      cursor.reset(taken, readCommitted)
-      while (cursor.next()) visit(cursor, taken)
-      if (taken.nextOffset < (left.get(keyOf(taken)) ?? 0)) continue
-      left.delete(keyOf(taken))
-      fetcher.remove(taken)
-    }
-    await fetcher.close()
-  }
-}
-
-function recordOf(cursor: CommittedCursor, { topic, partition }: TopicPartition): SimulatedRecord {
-  return {
-    topic,
-    partition,
-    offset: cursor.offset,
-    timestamp: cursor.timestamp,
-    key: cursor.hasKey ? cursor.key.copy() : null,
-    value: cursor.hasValue ? cursor.value.copy() : null,
-    headers: cursor.headerCount === 0 ? [] : readHeaders(cursor.headers).map(({ key, value }) => ({ key, value: value === undefined ? null : Buffer.from(value) })),
-  }
-}
-
-function headerBlock({ headers = [] }: InputRecord): ByteView | undefined {
-  if (headers.length === 0) return undefined
-  const block = new HeaderBlockBuilder()
-  block.reset()
-  for (const { key, value } of headers) block.add(key, value ?? undefined)
-  const into = new ByteView()
-  block.into(into)
-  return into
-}
-
-function view(bytes: Buffer | null): ByteView | undefined {
-  return bytes === null ? undefined : new ByteView(bytes)
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
 }

@@ -41,8 +41,10 @@ interface Request {
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
   readonly deadlineMs: number
-  readonly fate: 'answered' | 'request-lost' | 'answer-lost' | 'late'
+  readonly fate: Fate
 }
+
+export type Fate = 'answered' | 'request-lost' | 'answer-lost' | 'late'
 
 /** The network as one process sees it. */
 export class ProcessNetwork implements SimulatedNetwork {
@@ -55,6 +57,7 @@ export class ProcessNetwork implements SimulatedNetwork {
   readonly #random: SeededRandom
   readonly #connections = new Map<string, Connection>()
   readonly #stalledUntilMs = new Map<number, number>()
+  #breaks: { readonly api: string; left: number; readonly fate: Fate }[] = []
 
   constructor({ process, scheduler, random }: { process: SimulatedProcess; scheduler: Scheduler; random: SeededRandom }) {
     this.#process = process
@@ -69,7 +72,7 @@ export class ProcessNetwork implements SimulatedNetwork {
       this.sent++
       const deadlineMs = this.#scheduler.monotonicMs() + timeoutOf(request.api)
       // The answer of `handle` is what the connection hands on.
-      this.#connection(request).send({ handle, resolve: resolve as (answer: unknown) => void, reject, deadlineMs, fate: this.#fate() })
+      this.#connection(request).send({ handle, resolve: resolve as (answer: unknown) => void, reject, deadlineMs, fate: this.#fate(request.api) })
     })
   }
 
@@ -83,8 +86,14 @@ export class ProcessNetwork implements SimulatedNetwork {
     this.#stalledUntilMs.set(node, this.#scheduler.monotonicMs() + forMs)
   }
 
-  /** Nothing stalls from now on. */
+  /** What becomes of the `nth` request of an API from now on. */
+  breakAt(api: string, nth: number, fate: Fate): void {
+    this.#breaks.push({ api: api.toLowerCase(), left: nth, fate })
+  }
+
+  /** Nothing stalls or breaks from now on. */
   healed(): void {
+    this.#breaks = []
     this.#stalledUntilMs.clear()
   }
 
@@ -113,7 +122,12 @@ export class ProcessNetwork implements SimulatedNetwork {
     return stalledMs + this.#random.between(minDelayMs, maxDelayMs)
   }
 
-  #fate(): Request['fate'] {
+  #fate(api: string): Fate {
+    const due = this.#breaks.find((one) => one.api === api.toLowerCase() && --one.left === 0)
+    if (due !== undefined) {
+      this.#breaks = this.#breaks.filter((one) => one !== due)
+      return due.fate
+    }
     const { lostRequest, lostAnswer, lateRequest } = this.conditions
     let draw = this.#random.next()
     if ((draw -= lostRequest) < 0) return 'request-lost'

@@ -1,0 +1,209 @@
+import { changelogTopic } from '../application-topology.ts'
+import { drawFaults, type Fault, describeFault, endOf } from './faults.ts'
+import type { ClientFactory, SimulatedApplication } from './simulated-application.ts'
+import { LivelockError, Scheduler } from './scheduler.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { checkStores } from './store-check.ts'
+import { Trace } from './trace.ts'
+import { World } from './world.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  /** The application under test; it may be drawn from the seed as well. */
+  readonly application: (random: SeededRandom) => SimulatedApplication
+  readonly connect: ClientFactory
+  /** Faults in place of those that the seed draws. */
+  readonly faults?: readonly Fault[]
+  /** Default: what the seed draws, some 200 to 3,000. */
+  readonly records?: number
+  /** Instances of the application and nodes of the cluster, in place of those that the seed draws. */
+  readonly shape?: { readonly instances?: number; readonly nodes?: number }
+  /** Called with each line of the trace. */
+  readonly write?: (line: string) => void
+}
+
+export interface SimulationOutcome {
+  readonly seed: number
+  readonly application: string
+  /** What was found wrong; none: nothing. */
+  readonly violations: readonly string[]
+  readonly faults: readonly Fault[]
+  readonly records: number
+  readonly virtualMs: number
+  readonly events: number
+  /** Of everything that happened. */
+  readonly digest: string
+}
+
+/** After the last fault, everything that was written has to be processed within this time. */
+const RECOVERY_BOUND_MS = 180_000
+const POLL_MS = 250
+const WATCH_MS = 100
+
+/** Runs one seed: the application with its input, under the faults, until all is processed; then everything is compared. */
+export async function runSimulation(options: SimulationOptions): Promise<SimulationOutcome> {
+  const scheduler = new Scheduler()
+  const trace = new Trace(scheduler, options.write)
+  const random = new SeededRandom(options.seed)
+  const application = options.application(random.fork('application'))
+  const world = new World({ application, connect: options.connect, scheduler, random, trace, ...(options.shape && { shape: options.shape }) })
+  const durationMs = Math.floor(random.logarithmic(5_000, 60_000))
+  const count = options.records ?? Math.floor(random.logarithmic(200, 3_000))
+  const faultCount = random.integer(5, 30)
+  const faults = options.faults ?? drawFaults(random.fork('faults'), { ...world.shape, durationMs, count: faultCount })
+  trace.add('world', `seed ${options.seed}: ${application.name}, ${world.describe()}, ${count} records in ${(durationMs / 1000).toFixed(1)} s`)
+  for (const fault of faults) trace.add('world', describeFault(fault))
+  const run = new SimulationRun({ world, application, faults, count, durationMs, random, trace })
+  let isOver = false
+  const over = (): void => {
+    isOver = true
+  }
+  const main = run.main()
+  main.then(over, over)
+  const violations = run.violations
+  try {
+    await scheduler.run(() => isOver)
+    if (isOver) await main
+    else violations.push('nothing is left to happen, and the run is not over: everybody waits for somebody')
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    violations.push(error instanceof LivelockError ? error.message : `the run failed: ${error.stack}`)
+  }
+  for (const violation of violations) trace.add('world', `VIOLATION ${violation}`)
+  return { seed: options.seed, application: application.name, violations, faults, records: count, virtualMs: scheduler.monotonicMs(), events: scheduler.handled, digest: trace.digest() }
+}
+
+interface RunOptions {
+  readonly world: World
+  readonly application: SimulatedApplication
+  readonly faults: readonly Fault[]
+  readonly count: number
+  readonly durationMs: number
+  readonly random: SeededRandom
+  readonly trace: Trace
+}
+
+/** What happens in a run, in order. */
+class SimulationRun {
+  readonly violations: string[]
+  readonly #options: RunOptions
+  readonly #committed = new Map<string, number>()
+  #isFed = false
+
+  constructor(options: RunOptions) {
+    this.#options = options
+    this.violations = options.world.violations
+  }
+
+  async main(): Promise<void> {
+    const { world, faults, trace, durationMs } = this.#options
+    world.begin()
+    const feeding = this.#feed()
+    void this.#watchOffsets()
+    for (const fault of faults) world.scheduler.after(fault.atMs, () => world.apply(fault))
+    await world.outside.pause(Math.max(durationMs, ...faults.map(endOf)) + 1)
+    await feeding
+    this.#isFed = true
+    world.heal()
+    trace.add('world', 'healed')
+    if (!(await this.#drained())) return
+    trace.add('world', 'drained')
+    await world.end()
+    await this.#check()
+  }
+
+  /** Bursts, with quiet in between; now and then in a transaction, which may be aborted. */
+  async #feed(): Promise<void> {
+    const { world, application, random, count, durationMs } = this.#options
+    const chance = random.fork('feed')
+    const next = application.workload(random.fork('workload'))
+    const transactional = chance.chance(0.4) ? 0.3 : 0
+    const meanBurst = chance.logarithmic(1, 100)
+    for (let written = 0; written < count; ) {
+      const size = Math.min(count - written, Math.max(1, Math.floor(chance.logarithmic(1, meanBurst * 4))))
+      const records = Array.from({ length: size }, next)
+      const outcome = chance.chance(transactional) ? (chance.chance(0.5) ? 'commit' : 'abort') : undefined
+      await world.outside.write(records, outcome)
+      written += size
+      await world.outside.pause((2 * chance.next() * durationMs * size) / count)
+    }
+  }
+
+  /** The group's offsets never go back. */
+  async #watchOffsets(): Promise<void> {
+    const { world, application } = this.#options
+    for (;;) {
+      for (const [at, { offset }] of world.cluster.committedOffsets(application.applicationId)) {
+        const before = this.#committed.get(at) ?? -1
+        if (offset < before) this.violations.push(`the committed offset of ${at} went back from ${before} to ${offset}`)
+        this.#committed.set(at, Math.max(before, offset))
+      }
+      await world.outside.pause(WATCH_MS)
+    }
+  }
+
+  async #drained(): Promise<boolean> {
+    const { world } = this.#options
+    const deadlineMs = world.scheduler.monotonicMs() + RECOVERY_BOUND_MS
+    for (;;) {
+      const left = this.#left()
+      if (left.length === 0) return true
+      if (world.scheduler.monotonicMs() > deadlineMs) {
+        this.violations.push(`${RECOVERY_BOUND_MS / 1000} s after the last fault: ${left.join('; ')}`)
+        return false
+      }
+      await world.outside.pause(POLL_MS)
+    }
+  }
+
+  /** What is not processed yet, transactions that hang, and tasks that nobody runs. */
+  #left(): string[] {
+    const { world, application } = this.#options
+    const committed = world.cluster.committedOffsets(application.applicationId)
+    const left: string[] = []
+    for (const { topic, partition } of world.outside.partitionsOf(world.inputTopics)) {
+      const at = committed.get(`${topic}-${partition}`)?.offset ?? 0
+      const { end } = world.cluster.log(topic, partition)
+      if (at < end) left.push(`${topic}-${partition} is processed up to ${at} of ${end}`)
+    }
+    for (const { topic, partition } of world.outside.partitionsOf(world.allTopics)) {
+      const { lastStableOffset, end } = world.cluster.log(topic, partition)
+      if (lastStableOffset < end) left.push(`a transaction is open in ${topic}-${partition}: ${lastStableOffset} is stable of ${end}`)
+    }
+    const running = world.instances.flatMap(({ snapshot }) => snapshot?.tasks ?? []).filter(({ state }) => state === 'running')
+    for (const id of world.topology.taskIds) {
+      const times = running.filter((task) => task.id === id).length
+      if (times !== 1) left.push(`task ${id} runs in ${times} instances`)
+    }
+    return left
+  }
+
+  async #check(): Promise<void> {
+    const { world, application, trace } = this.#options
+    const inputs = world.outside.read(world.inputTopics)
+    const outputs = world.outside.read(world.outputTopics)
+    trace.add('world', `${inputs.length} inputs, ${outputs.length} outputs`)
+    this.violations.push(...application.check({ inputs, outputs, processing: world.processing }))
+    await this.#checkStores()
+  }
+
+  async #checkStores(): Promise<void> {
+    const { world, application } = this.#options
+    const stores = world.topology.stores.filter(({ kind = 'log' }) => kind === 'log')
+    const changelogs = new Map(stores.map(({ name }) => [name, changelogTopic(application.applicationId, name)]))
+    const prefixBytes = new Map(stores.map(({ name, prefixBytes: bytes = 0 }) => [name, bytes]))
+    const records = world.outside.read([...changelogs.values()])
+    const complete = new Set<string>()
+    for (const { name, disk } of world.instances) {
+      const report = await checkStores({ name, disk, scheduler: world.scheduler, changelogs, records, prefixBytes })
+      this.violations.push(...report.violations)
+      for (const at of report.complete) complete.add(at)
+    }
+    for (const { topic, partition } of records) {
+      const at = `${topic}-${partition}`
+      if (!complete.has(at)) this.violations.push(`no store holds all of ${at}`)
+      complete.add(at)
+    }
+    if (this.#isFed) this.#options.trace.add('world', `${records.length} changelog records in ${changelogs.size} stores`)
+  }
+}

@@ -1,0 +1,246 @@
+/** A defect of the runtime, as somebody might make it: in `file`, `find` becomes `replace`. */
+export interface Mutation {
+  readonly name: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/** Chosen from what the runtime promises (docs/decisions/commit.md), not from what the checks look at. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'a commit goes on although Produce failed',
+    file: 'engine/commit.ts',
+    find: `if (first.status === 'rejected') throw first.reason`,
+    replace: `if (first.status === 'rejected') return { batches: [], baseOffsets: [] }`,
+  },
+  {
+    name: 'a transaction commits no offsets',
+    file: 'engine/commit.ts',
+    find: 'return await producer.commitOffsets(transaction.offsets, current.generation)',
+    replace: 'return await producer.commitOffsets([], current.generation)',
+  },
+  {
+    name: 'no fence: offsets carry no generation',
+    file: 'engine/commit.ts',
+    find: 'return await producer.commitOffsets(transaction.offsets, current.generation)',
+    replace: `return await producer.commitOffsets(transaction.offsets, { ...current.generation, generationId: -1, memberId: '', groupInstanceId: undefined })`,
+  },
+  {
+    name: 'nobody looks whether the tasks are still ours',
+    file: 'engine/commit.ts',
+    find: 'if (!current.tasks.has(task)) throw',
+    replace: 'if (Number.isNaN(task.length) && !current.tasks.has(task)) throw',
+  },
+  {
+    name: 'stores are written before the answer of EndTxn',
+    file: 'engine/commit.ts',
+    find: `await producer.end('commit')`,
+    replace: `await previous.applied; await this.#apply(transaction, sent); await producer.end('commit')`,
+  },
+  {
+    name: 'step 3 of n+1 before step 3 of n',
+    file: 'engine/commit.ts',
+    find: 'await previous.acknowledged',
+    replace: 'await Promise.resolve()',
+  },
+  {
+    name: 'EndTxn of n+1 does not wait for that of n',
+    file: 'engine/commit.ts',
+    find: 'await previous.committed',
+    replace: 'await Promise.resolve()',
+  },
+  {
+    name: 'stores are written out of order, or not at all',
+    file: 'engine/commit.ts',
+    find: 'if (!store.failed) await store.store.apply(',
+    replace: 'if (!store.failed && transaction.number % 16 !== 15) await store.store.apply(',
+  },
+  {
+    name: 'a commit is repeated under a generation that moved without us',
+    file: 'engine/generation-watch.ts',
+    find: 'if (latest === undefined || !isSame(latest.since, than)) return Promise.reject(this.#loss)',
+    replace: 'if (latest === undefined) return Promise.reject(this.#loss)',
+  },
+  {
+    name: 'processing goes on after an unknown outcome, or a restart, without bringing up stores that hold something',
+    file: 'engine/restore.ts',
+    find: 'if (changelogs.length === 0) return 0',
+    replace: 'if (changelogs.every(({ store }) => store.position !== undefined)) return 0',
+  },
+  {
+    name: 'after a failure producers are not initialised anew',
+    file: 'engine/stream-thread.ts',
+    find: `    await this.#producers.initialise()
+    this.#commits.reset()
+    await this.#takeUpAgain()`,
+    replace: `    this.#commits.reset()
+    await this.#takeUpAgain()`,
+  },
+  {
+    name: 'what a failed transaction wrote stays in the overlay',
+    file: 'engine/thread-commits.ts',
+    find: 'for (const task of this.#options.running.values()) for (const store of task.stores) store.discard()',
+    replace: '',
+  },
+  {
+    name: 'tasks that are lost are committed before they are closed',
+    file: 'engine/stream-thread.ts',
+    find: `    this.#report('lost', reason.message)
+    await this.#commits.settled()`,
+    replace: `    this.#report('lost', reason.message)
+    await this.#commits.flush()`,
+  },
+  {
+    name: 'tasks that move are closed without a commit',
+    file: 'engine/stream-thread.ts',
+    find: `    await this.#commits.flush()
+    // Where the flush failed`,
+    replace: `    this.#commits.discardOpen()
+    // Where the flush failed`,
+  },
+  {
+    name: 'an unknown outcome of EndTxn counts as an abort',
+    file: 'kafka/coordinators.ts',
+    find: `          if (!(error instanceof ConnectionLostError)) throw error
+          this.forget(type, key, node)`,
+    replace: `          if (!(error instanceof ConnectionLostError) || type === 'transaction') throw error
+          this.forget(type, key, node)`,
+  },
+  {
+    name: 'an unknown outcome of EndTxn counts as a commit',
+    file: 'kafka/transactional-producer.ts',
+    find: 'if (answer.errorCode !== 0) throw kafkaError(answer.errorCode, `EndTxn',
+    replace: 'if (answer.errorCode !== 0 && answer.errorCode !== 48 && answer.errorCode !== 90 && answer.errorCode !== 47) throw kafkaError(answer.errorCode, `EndTxn',
+  },
+  {
+    name: 'what was aborted is read',
+    file: 'records/aborted-transactions.ts',
+    find: 'return batch.isTransactional && this.#producers.has(batch.producerId)',
+    replace: 'return false',
+  },
+  {
+    name: 'an abort marker does not end an aborted transaction',
+    file: 'records/aborted-transactions.ts',
+    find: `controlType(batch.key) === 'abort')
+      this.#producers.delete(batch.producerId)`,
+    replace: `controlType(batch.key) === 'abort')
+      this.#producers.has(batch.producerId)`,
+  },
+  {
+    name: 'a repeated batch takes new sequence numbers',
+    file: 'kafka/batch-sender.ts',
+    find: 'head.stamped = true',
+    replace: 'head.stamped = false',
+  },
+  {
+    name: 'sequence numbers are used again',
+    file: 'kafka/producer-identity.ts',
+    find: '(sequence + recordCount) % SEQUENCES',
+    replace: 'sequence',
+  },
+  {
+    name: 'fetched chunks of a position that was left are handed out',
+    file: 'kafka/fetcher.ts',
+    find: 'if (entry.assigned !== assigned) return true',
+    replace: 'if (entry.assigned !== assigned || entry.item.kind === \'chunk\') return true',
+  },
+  {
+    name: 'an answer to a fetch for an older position is taken',
+    file: 'kafka/fetcher.ts',
+    find: 'if (assigned?.poll === polled) this.#digest(assigned, fetched, answer)',
+    replace: 'if (assigned) this.#digest(assigned, fetched, answer)',
+  },
+  {
+    name: 'committed offsets are read although a transaction is about to change them',
+    file: 'engine/task-starter.ts',
+    find: 'requireStable: true',
+    replace: 'requireStable: false',
+  },
+  {
+    name: 'restoring ends at the last stable offset',
+    file: 'engine/restore.ts',
+    find: `const ends = await unlessAborted(client.listOffsets(changelogs, 'latest'), signal)`,
+    replace: `const ends = await unlessAborted(client.listOffsets(changelogs, 'stable'), signal)`,
+  },
+  {
+    name: 'the log ends are taken before the committed offsets',
+    file: 'engine/task-starter.ts',
+    find: `    const positions = await unlessAborted(this.#positions(tasks), signal)
+    const stores = tasks.flatMap((task) => task.stores)
+    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })`,
+    replace: `    const stores = tasks.flatMap((task) => task.stores)
+    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })
+    const positions = await unlessAborted(this.#positions(tasks), signal)`,
+  },
+  {
+    name: 'restoring ends when a fetch brings nothing for a moment',
+    file: 'engine/restore.ts',
+    find: `      await fetcher.ready()
+      continue`,
+    replace: `      await Promise.race([fetcher.ready(), new Promise((resolve) => options.clock.after(20, resolve as () => void))])
+      if (records > 0) break
+      continue`,
+  },
+  {
+    name: 'a store passes over the first record of what it restores',
+    file: 'engine/restore.ts',
+    find: 'fetcher.assign({ topic, partition }, { offset: position, leaderEpoch',
+    replace: 'fetcher.assign({ topic, partition }, { offset: position + 1, leaderEpoch',
+  },
+  {
+    name: 'who joins claims what it owned before it was lost',
+    file: 'engine/membership/classic-membership.ts',
+    find: 'const owned = this.#claimGeneration < 0 ? [] : this.#listener.ownedTasks()',
+    replace: 'const owned = this.#listener.ownedTasks()',
+  },
+  {
+    name: 'a task that is to move is given away at once',
+    file: 'engine/membership/task-assignor.ts',
+    find: `      result.get(owner)?.moving.push(task)
+      continue`,
+    replace: '      result.get(owner)?.moving.push(task)',
+  },
+  {
+    name: 'claims of an older generation count',
+    file: 'engine/membership/task-assignor.ts',
+    find: 'if (member.generationId < newest || newest < 0) continue',
+    replace: 'if (newest < 0) continue',
+  },
+  {
+    name: 'a tombstone is dropped while an older segment lives',
+    file: 'stores/log-store/compaction.ts',
+    find: 'this.#keepTombstones = !options.isOldest',
+    replace: 'this.#keepTombstones = false',
+  },
+  {
+    name: 'a compacted segment goes before its copies are synced',
+    file: 'stores/log-store/log-store.ts',
+    find: 'const floor = await this.#log.sync()',
+    replace: 'const floor = { segment: this.#log.active.id, bytes: 0 }',
+  },
+  {
+    name: 'a damaged tail is not cut off',
+    file: 'stores/log-store/recovery.ts',
+    find: 'await log.cut(segment, end.bytes)',
+    replace: '',
+  },
+  {
+    name: 'a store goes on after an append that failed',
+    file: 'stores/log-store/log-store.ts',
+    find: `if (this.#state === 'failed') throw new StoreFailedError`,
+    replace: `if (this.#state === 'closed') throw new StoreFailedError`,
+  },
+  {
+    name: 'a store that failed is not replaced',
+    file: 'engine/stream-thread.ts',
+    find: 'if (this.#commits.hasFailedStore) return this.#replaceFailed()',
+    replace: 'if (this.#commits.hasFailedStore) this.#commits.hasFailedStore = false',
+  },
+  {
+    name: 'the lock of a state directory is not looked at',
+    file: 'stores/state-directory.ts',
+    find: 'if (lock === undefined) {',
+    replace: 'if (lock === undefined && Number.isNaN(path.length)) {',
+  },
+]

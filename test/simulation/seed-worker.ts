@@ -1,0 +1,8 @@
+import { runSimulation } from '../../engine/simulation/simulation.ts'
+import { simulatedClient } from '../../testing/simulated-client.ts'
+import { pickApplication } from './applications/pick-application.ts'
+
+/** A process that runs the seeds it is sent, one after the other, and sends back what came of each. */
+process.on('message', (seed: number) => {
+  void runSimulation({ seed, application: pickApplication, connect: simulatedClient }).then((outcome) => process.send?.(outcome))
+})
