@@ -246,7 +246,8 @@ export class SimulatedCluster {
     if (found.leader === undefined || !made) return undefined
     const producerId = transaction === undefined ? -1 : this.#transactions.newProducerId()
     const baseOffset = writeForeign(found, { records, producerId, transaction, nowMs: this.#clock.now(), options: logOptions(made) })
-    found.replicate()
+    // At once: a leader that fails must not leave a transaction of theirs without its marker, which nobody would write again.
+    found.log.replicated(found.log.end)
     found.notify()
     return baseOffset
   }
