@@ -139,6 +139,7 @@ async function applyChunk(store: Restoring, chunk: FetchedChunk): Promise<number
   const records = committedBatches(chunk, batches)
   // Also without a batch: the position moves past transaction markers.
   await store.changelog.restore(batches, chunk.nextOffset, chunk.leaderEpoch)
+  chunk.release?.()
   store.position = chunk.nextOffset
   return records
 }
