@@ -96,8 +96,8 @@ export class GroupCoordinator {
   leaveGroup(node: number, request: { groupId: string; members: readonly { memberId: string; groupInstanceId: string | undefined }[] }): { errorCode: number; memberErrorCodes: number[] } {
     const errorCode = this.#unavailable(node, request.groupId)
     const group = this.#groups.get(request.groupId)
-    if (errorCode !== ERROR.NONE || !group) return { errorCode: errorCode || ERROR.UNKNOWN_MEMBER_ID, memberErrorCodes: [] }
-    return { errorCode: ERROR.NONE, memberErrorCodes: request.members.map(({ memberId, groupInstanceId }) => group.leave(memberId, groupInstanceId)) }
+    if (errorCode !== ERROR.NONE) return { errorCode, memberErrorCodes: [] }
+    return { errorCode, memberErrorCodes: request.members.map(({ memberId, groupInstanceId }) => group?.leave(memberId, groupInstanceId) ?? ERROR.UNKNOWN_MEMBER_ID) }
   }
 
   offsetFetch(node: number, request: { groupId: string; partitions: readonly TopicPartition[] | undefined; requireStable: boolean }): { errorCode: number; offsets: CommittedOffset[] } {
@@ -118,10 +118,10 @@ export class GroupCoordinator {
     return await this.#commit(node, request, async ({ groupId, taken }) => {
       const shard = this.shard(groupId)
       const { producers } = shard.partition.log
-      const verification = producers.beginVerification(producerId, producerEpoch)
+      const verification = producers.beginVerification({ producerId, epoch: producerEpoch, isV2: request.transactionsV2 })
       const refused = await this.#options.joinTransaction(node, request, this.#target(shard))
       if (refused !== ERROR.NONE) return refused
-      const errorCode = shard.errorAt(node) || this.#commitError(request, true) || producers.checkUnsequenced({ producerId, epoch: producerEpoch }, verification)
+      const errorCode = shard.errorAt(node) || this.#commitError(request, true) || producers.checkUnsequenced(verification)
       if (errorCode !== ERROR.NONE) return errorCode
       producers.appended({ producerId, producerEpoch, baseSequence: 0, records: 1, isTransactional: true }, 0)
       return await this.#write(groupId, () => this.offsets.commitPending(groupId, producerId, taken))
@@ -133,7 +133,8 @@ export class GroupCoordinator {
       const errorCode = this.#unavailable(node, groupId)
       const group = this.#groups.get(groupId)
       if (errorCode === ERROR.NONE && group) return group.describe()
-      return { groupId, errorCode: errorCode || ERROR.GROUP_ID_NOT_FOUND, state: errorCode === ERROR.NONE ? 'Dead' : '', protocolType: '', protocolName: '', members: [] }
+      // up to v5 of the request, which is the port's, a group that is not there is no error
+      return { groupId, errorCode, state: errorCode === ERROR.NONE ? 'Dead' : '', protocolType: '', protocolName: '', members: [] }
     })
   }
 
@@ -178,7 +179,7 @@ export class GroupCoordinator {
   #commitError(request: GroupGeneration, isTransactional: boolean): number {
     const group = this.#groups.get(request.groupId)
     if (group) return group.commitError(request, isTransactional)
-    if (request.generationId >= 0) return ERROR.ILLEGAL_GENERATION
+    if (request.generationId >= 0) return isTransactional ? ERROR.ILLEGAL_GENERATION : ERROR.GROUP_ID_NOT_FOUND
     return this.#create(request.groupId).commitError(request, isTransactional)
   }
 

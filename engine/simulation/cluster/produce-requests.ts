@@ -89,7 +89,7 @@ async function verified(surroundings: ProduceSurroundings, node: number, request
   const untilMs = surroundings.clock.monotonicMs() + CONCURRENT_LIMIT_MS
   const ask = () => {
     // anew each time: a marker that is written while the coordinator is asked voids what it answers
-    for (const one of asked) one.verification = one.partition.log.producers.beginVerification(question.producerId, question.producerEpoch)
+    for (const one of asked) one.verification = one.partition.log.producers.beginVerification({ producerId: question.producerId, epoch: question.producerEpoch, isV2: transactionsV2 })
     return surroundings.joinTransaction(node, question, targets)
   }
   let error = await ask()

@@ -34,6 +34,8 @@ export interface ProducedBatch {
 export interface Verification {
   readonly producerId: number
   readonly epoch: number
+  /** The producer follows transactions V2. */
+  readonly isV2: boolean
 }
 
 const EMPTY: ProducerState = { epoch: NO_EPOCH, coordinatorEpoch: -1, batches: [], transactionStart: undefined }
@@ -63,10 +65,11 @@ export class ProducerStates {
   }
 
   /** Before the coordinator is asked. */
-  beginVerification(producerId: number, epoch: number): Verification {
+  beginVerification(asked: Verification): Verification {
+    const { producerId, epoch } = asked
     const known = this.#verifications.get(producerId)
     if (known?.epoch === epoch) return known
-    const verification = { producerId, epoch }
+    const verification = { ...asked }
     this.#verifications.set(producerId, verification)
     return verification
   }
@@ -85,6 +88,8 @@ export class ProducerStates {
     if (isTransactional && !this.hasOpenTransaction(producerId, producerEpoch) && !this.#isValid(verification, batch)) return ERROR.INVALID_TXN_STATE
     const state = this.#states.get(producerId) ?? EMPTY
     if (producerEpoch < state.epoch) return ERROR.INVALID_PRODUCER_EPOCH
+    // a transaction of V2 begins at 0, also where nobody knows what was before
+    if (state.epoch === NO_EPOCH && verification?.isV2 && baseSequence !== 0) return ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER
     if (state.epoch !== NO_EPOCH) {
       const expected = producerEpoch === state.epoch ? addToSequence(state.batches.at(-1)?.lastSequence ?? -1, 1) : 0
       if (baseSequence !== expected) return ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER
@@ -94,7 +99,8 @@ export class ProducerStates {
   }
 
   /** The same for what a group coordinator appends: without sequence numbers. */
-  checkUnsequenced({ producerId, epoch }: Verification, verification: Verification): number {
+  checkUnsequenced(verification: Verification): number {
+    const { producerId, epoch } = verification
     if (epoch < (this.#states.get(producerId)?.epoch ?? NO_EPOCH)) return ERROR.INVALID_PRODUCER_EPOCH
     return this.hasOpenTransaction(producerId, epoch) || this.#verifications.get(producerId) === verification ? ERROR.NONE : ERROR.INVALID_TXN_STATE
   }

@@ -120,9 +120,11 @@ export class TransactionCoordinator {
     const { transactionalId, producerId, producerEpoch, targets, isV2 } = request
     if (transactionalId === '') return ERROR.INVALID_REQUEST
     const found = this.#transactions.get(transactionalId)
-    if (!found || found.producerId !== producerId) return ERROR.INVALID_PRODUCER_ID_MAPPING
+    if (!found) return ERROR.INVALID_PRODUCER_ID_MAPPING
+    if (found.isPending) return ERROR.CONCURRENT_TRANSACTIONS
+    if (found.producerId !== producerId) return ERROR.INVALID_PRODUCER_ID_MAPPING
     if (found.producerEpoch !== producerEpoch) return ERROR.PRODUCER_FENCED
-    if (found.isPending || found.state === 'prepare-commit' || found.state === 'prepare-abort') return ERROR.CONCURRENT_TRANSACTIONS
+    if (found.state === 'prepare-commit' || found.state === 'prepare-abort') return ERROR.CONCURRENT_TRANSACTIONS
     if (found.state === 'ongoing' && targets.every(({ key }) => found.targets.has(key))) return ERROR.NONE
     const isWritten = await this.#transition(found, () => {
       if (found.state !== 'ongoing') {
@@ -293,11 +295,12 @@ function mayContinue(found: Transaction, expected: { producerId: number; epoch: 
 
 /** What becomes of an EndTxn v5: 'end', or an error code; 0: it has been done before. */
 function verdictV2(found: Transaction, { producerId, producerEpoch, committed }: { producerId: number; producerEpoch: number; committed: boolean }): number | 'end' {
+  // first of all, since the epoch that the request names may be that of the transition: observed on 4.3.1
+  if (found.isPending) return ERROR.CONCURRENT_TRANSACTIONS
   const isRetryOverflowed = found.previousProducerId === producerId && producerEpoch === LAST_EPOCH && found.producerEpoch === 0
   const isRetry = isRetryOverflowed || found.producerEpoch === producerEpoch + 1
   if (found.producerId !== producerId && !isRetryOverflowed) return ERROR.INVALID_PRODUCER_ID_MAPPING
   if (producerEpoch !== found.producerEpoch && !isRetry) return ERROR.PRODUCER_FENCED
-  if (found.isPending) return ERROR.CONCURRENT_TRANSACTIONS
   switch (found.state) {
     case 'ongoing':
       // the epoch is one ahead because somebody was fenced and the abort was not written

@@ -1,0 +1,51 @@
+import { describe, test } from 'vitest'
+import type { ContractCase } from './contract-case.ts'
+import { ContractRun, type ContractTarget } from './contract-run.ts'
+import { fetchCases } from './fetch-cases.ts'
+import { groupCases } from './group-cases.ts'
+import { groupOffsetCases } from './group-offset-cases.ts'
+import { idempotenceCases } from './idempotence-cases.ts'
+import { logCases } from './log-cases.ts'
+import { produceCases } from './produce-cases.ts'
+import { staticMemberCases } from './static-member-cases.ts'
+import { topicCases } from './topic-cases.ts'
+import { transactionCases } from './transaction-cases.ts'
+import { transactionEndCases } from './transaction-end-cases.ts'
+
+const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
+  topics: topicCases,
+  produce: produceCases,
+  idempotence: idempotenceCases,
+  fetch: fetchCases,
+  log: logCases,
+  transactions: transactionCases,
+  ends: transactionEndCases,
+  groups: groupCases,
+  statics: staticMemberCases,
+  offsets: groupOffsetCases,
+}
+
+/**
+ * What every implementation of the port `Broker` does, with Apache Kafka 4.3 as the judge. One suite for the real broker and for the model of the
+ * simulation: what the simulation proves is worth as much as the model is like the real one.
+ *
+ * `connect` gives each case a target; names of topics, groups and producers are the case's own, so that a target may be shared.
+ */
+export function brokerContract(name: string, connect: () => Promise<ContractTarget>): void {
+  describe.concurrent(name, { timeout: 90_000 }, () => {
+    for (const [theme, cases] of Object.entries(CASES)) {
+      describe(theme, () => {
+        cases.forEach((one, i) => {
+          test(one.name, async () => {
+            const target = await connect()
+            try {
+              await one.check(new ContractRun(target, `${theme}-${i}`))
+            } finally {
+              await target.close()
+            }
+          })
+        })
+      })
+    }
+  })
+}
