@@ -44,7 +44,7 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
     const services = [...(stack.services.kafka?.nodes ?? []), stack.services.postgres, stack.services.mongo].filter((service) => service !== undefined)
     for (let round = 0; round < ROUNDS; round++) {
       const enough = generator.report.sent + Math.floor(chance.next() * RATE_PER_S * 3)
-      await environment.until('some time passes', () => generator.report.sent >= enough)
+      await environment.until(`round ${round}: some time passes`, () => noneDied(running) && generator.report.sent >= enough)
       const draw = chance.next()
       const service = draw < 0.25 ? services[Math.floor(chance.next() * services.length)] : undefined
       await service?.stop(chance.next() < 0.5 ? 'kill' : 'term')
@@ -54,7 +54,7 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
       await running.get(name)?.ended
       running.set(name, roles[name]?.() ?? fail(name))
       await service?.start()
-      await environment.until('every replica is in sync', allInSync)
+      await environment.until(`round ${round}: every replica is in sync`, allInSync)
     }
     stopLoad.abort()
     const { sent, acknowledged } = await load
@@ -72,6 +72,12 @@ describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, (
     expect(inputs).toBeGreaterThanOrEqual(acknowledged)
     expect(inputs).toBeLessThanOrEqual(sent)
   })
+
+  /** Whatever else dies: a role ends only where it is killed. */
+  function noneDied(running: ReadonlyMap<string, Role<unknown>>): true {
+    for (const [name, { exit }] of running) if (exit !== undefined) throw new Error(`${name} has ended by itself (${exit}): ${environment.said.slice(-30).join('\n')}`)
+    return true
+  }
 
   async function allInSync(): Promise<boolean> {
     const { topics } = await environment.client.broker.metadata(undefined)
