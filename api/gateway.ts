@@ -40,7 +40,9 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     forceCloseConnections: true,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error).options),
+    frameworkErrors(error, _request, reply) {
+      void sendProblem(reply, problemOf(error).options)
+    },
   }).withTypeProvider<TypeBoxTypeProvider>()
   server.setValidatorCompiler(TypeBoxValidatorCompiler)
   answerWithProblems(server, options.unexpected)
@@ -67,7 +69,12 @@ function limitBodyTime(server: GatewayServer, timeoutMs: number): void {
     const { streams } = request.routeOptions.config as { streams?: boolean }
     if (streams === true || request.headers['content-length'] === '0' || request.method === 'GET' || request.method === 'HEAD') return
     const timer = setTimeout(() => {
-      if (reply.sent || request.raw.complete) return
+      if (request.raw.complete) return
+      if (reply.sent) {
+        // It was answered long ago, and still sends.
+        request.raw.destroy()
+        return
+      }
       reply.header('connection', 'close')
       void sendProblem(reply, { status: 408, name: 'too-slow', title: 'Too slow', detail: `the body was not there within ${timeoutMs / 1_000} s` })
     }, timeoutMs)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../ports/clock.ts'
+import { type Failpoint, noFailpoint } from '../ports/failpoint.ts'
 import { KafkaAwayError, type RecordProducer } from '../ports/kafka-client.ts'
 import { KafkaError } from '../ports/kafka-error.ts'
 import { readRequestState, type RequestAnswer } from '../processors/request-state.ts'
@@ -43,6 +44,7 @@ export interface IngestOptions {
   readonly topic: string
   /** Partitions of the topic; rejects while Kafka has not told yet. */
   readonly partitions: () => Promise<number>
+  readonly failpoint?: Failpoint
   /** How long answers are kept. Default 24 h. */
   readonly retentionMs?: number
 }
@@ -86,6 +88,7 @@ export class Ingest {
       if (error instanceof KafkaAwayError || error instanceof KafkaError) throw problemOf(error).with({ request_id: requestId.text })
       throw error
     }
+    await (this.#options.failpoint ?? noFailpoint)('gateway:written')
     return { requestId, known: undefined }
   }
 

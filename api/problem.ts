@@ -90,6 +90,8 @@ export function answerWithProblems(server: FastifyInstance, unexpected: (error: 
   server.setErrorHandler(async (error: FastifyError, request, reply) => {
     const problem = problemOf(error)
     if (problem.options.status >= 500 && problem.options.name === 'unexpected') unexpected(error, request)
+    // What is left of the body is read and thrown away, for a while: who is cut off while he sends does not see the answer.
+    if (problem.options.status === 413) reply.removeHeader('connection')
     await sendProblem(reply, problem.options)
   })
 }

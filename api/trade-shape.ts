@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { HIGHEST_VERSION, ID_CODE_POINTS, TradeMessage } from '../processors/trade-message.ts'
 import { ByteView } from '../records/byte-view.ts'
-import { badRequest, ProblemError, type ProblemPart } from './problem.ts'
+import { badRequest, type ProblemError, type ProblemPart } from './problem.ts'
 
 const identifier = (description: string, example: string) => Type.String({ minLength: 1, maxLength: ID_CODE_POINTS, pattern: '^[^\\u0000]*$', description, examples: [example] })
 const day = (description: string, example: string) => Type.String({ format: 'date', description, examples: [example] })

@@ -14,6 +14,7 @@ import { tradeTopics } from '../topology/trade-topics.ts'
 import { parseArguments } from './arguments.ts'
 import { connectionOf } from './connections.ts'
 import { EXIT, PersonsMistake } from './exit.ts'
+import { failpointFromEnvironment } from './failpoint.ts'
 import type { GatewayStatus } from './gateway-status.ts'
 import { connectKafka } from './kafka.ts'
 import { leaveParent, tellParent } from './parent-process.ts'
@@ -40,6 +41,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     state,
     claims,
     clock: systemClock,
+    failpoint: failpointFromEnvironment(),
     topic,
     partitions: () => partitionsOf(kafka.client, topic),
     secret: values['http.secret'] ?? (await keptSecret(values['data.dir'])),

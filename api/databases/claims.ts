@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Claim, IdempotencyClaims } from '../ingest.ts'
 
 /** The gateway's own table; applied like the sink's (see sinks/postgres/migrate.ts), under the component `gateway`. */

@@ -8,6 +8,7 @@ import { Role } from '../../cli/demo/role.ts'
 import { selfCheck } from '../../cli/demo/self-check.ts'
 import { type ConnectedKafka, connectKafka } from '../../cli/kafka.ts'
 import { LoadGenerator, type LoadGeneratorOptions } from '../../cli/load-generator.ts'
+import type { GatewayStatus } from '../../cli/gateway-status.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import type { SinkStatus } from '../../cli/sink-status.ts'
 import { createTradeTopics } from '../../cli/trade-topics.ts'
@@ -103,6 +104,17 @@ export class TradeEnvironment {
   sink(kind: SinkKind, options: RoleOptions = {}): Role<SinkStatus> {
     const url = kind === 'postgres' ? ['--postgres-url', this.databases.postgres] : ['--mongo-url', this.databases.mongo]
     return this.#start(`sink ${kind}`, ['sink', kind, ...url], options)
+  }
+
+  /** On a port of its own: `listening` waits for its address. */
+  gateway(options: RoleOptions = {}): Role<GatewayStatus> {
+    const { postgres, mongo } = this.databases
+    return this.#start('gateway', ['gateway', '--postgres-url', postgres, '--mongo-url', mongo], { ...options, settings: { 'http.listen': '127.0.0.1:0', ...options.settings } })
+  }
+
+  /** The address of a gateway, once it listens. */
+  async listening(gateway: Role<GatewayStatus>): Promise<string> {
+    return (await this.until('the gateway listens', () => this.#alive(gateway) && gateway.status)).url
   }
 
   /** Another command, to its end. */

@@ -1,0 +1,130 @@
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Role } from '../../cli/demo/role.ts'
+import type { GatewayStatus } from '../../cli/gateway-status.ts'
+import type { ProcessorStatus } from '../../cli/processor-status.ts'
+import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
+
+const BUSINESS_DATE = '2026-12-11'
+const TRADE = { version: 1, counterparty_id: 'CP-1', book_id: 'B1', maturity_date: '2027-05-20', created_date: '2026-12-11' }
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+interface Answer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly headers: Headers
+}
+
+describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, sinks and databases', { timeout: 120_000 }, () => {
+  let environment: TradeEnvironment
+  let processor: Role<ProcessorStatus>
+  let gateway: Role<GatewayStatus>
+  let url = ''
+
+  beforeAll(async () => {
+    environment = await TradeEnvironment.create({ settings: { 'business.date': BUSINESS_DATE, 'topics.partitions': '4' } })
+    processor = environment.processor()
+    environment.sink('postgres')
+    environment.sink('mongo')
+    gateway = environment.gateway()
+    await environment.running(processor)
+    url = await environment.listening(gateway)
+  }, 120_000)
+  afterAll(() => environment.close())
+
+  async function call(method: string, path: string, options: { body?: unknown; headers?: Record<string, string> } = {}): Promise<Answer> {
+    const body = options.body === undefined ? undefined : typeof options.body === 'string' ? options.body : JSON.stringify(options.body)
+    const answer = await fetch(`${url}${path}`, { method, headers: { ...(body !== undefined && JSON_TYPE), ...options.headers }, ...(body !== undefined && { body }) })
+    const text = await answer.text()
+    return { status: answer.status, body: text === '' ? {} : JSON.parse(text), headers: answer.headers }
+  }
+
+  const post = (tradeId: string, fields: object = {}, headers: Record<string, string> = {}) => call('POST', '/api/v1/trades', { body: { trade_id: tradeId, ...TRADE, ...fields }, headers })
+  const WAIT = { prefer: 'wait=20' }
+
+  test('a trade posted is answered with its outcome, and stands in the store at once', async () => {
+    const outcomes = [await post('G1', {}, WAIT), await post('G1', {}, WAIT), await post('G1', { version: 3 }, WAIT), await post('G1', { version: 2 }, WAIT), await post('G2', { maturity_date: '2020-01-01' }, WAIT)]
+    expect(outcomes.map(({ status, body }) => [status, body['outcome']])).toEqual([
+      [201, 'CREATED'],
+      [200, 'DUPLICATE'],
+      [200, 'UPDATED'],
+      [400, 'STALE_VERSION'],
+      [400, 'PAST_MATURITY'],
+    ])
+    expect((await call('GET', '/api/v1/trades/G1')).body).toMatchObject({ trade_id: 'G1', version: 3, expired: false })
+    expect((await call('DELETE', '/api/v1/trades/G1', { headers: WAIT })).body).toMatchObject({ outcome: 'DELETED', version: 3 })
+    expect((await call('GET', '/api/v1/trades/G1')).status).toBe(404)
+    expect((await call('DELETE', '/api/v1/trades/G1', { headers: WAIT })).status).toBe(404)
+  })
+
+  test('a request is followed from its Location', async () => {
+    const accepted = await post('G3')
+    const location = accepted.headers.get('location') ?? ''
+    expect([accepted.status, accepted.body['status']]).toEqual([202, 'PENDING'])
+    expect((await call('GET', location, { headers: WAIT })).body).toMatchObject({ status: 'SUCCESS', outcome: 'CREATED', trade_id: 'G3', version: 1 })
+  })
+
+  test('owners killed, moved and started again: no answer is wrong', async () => {
+    const accepted = await Promise.all(Array.from({ length: 40 }, (_, n) => post(`M${n}`, {}, WAIT)))
+    const paths = accepted.map(({ body }) => `/api/v1/requests/${body['request_id']}`)
+    expect(accepted.map(({ status }) => status)).toEqual(accepted.map(() => 201))
+    let asking = true
+    const counts = { right: 0, unavailable: 0 }
+    const wrong: Answer[] = []
+    const ask = async (): Promise<void> => {
+      for (let n = 0; asking; n++) {
+        const answer = await call('GET', paths[n % paths.length] ?? '')
+        if (answer.status === 503) counts.unavailable++
+        else if (answer.status === 200 && answer.body['status'] === 'SUCCESS') counts.right++
+        else wrong.push(answer)
+      }
+    }
+    const askers = Promise.all(Array.from({ length: 2 }, ask))
+    onTestFinished(() => {
+      asking = false
+      return askers.then(() => {})
+    })
+    const second = environment.processor({ settings: { 'data.dir': join(environment.folder, 'second') } })
+    await environment.until('tasks move', () => (second.status?.running.length ?? 0) >= 2)
+    processor.kill()
+    await processor.ended
+    processor = environment.processor()
+    await environment.until('the killed one is back', () => (processor.status?.running.length ?? 0) >= 2)
+    const before = counts.right
+    await environment.stop(second)
+    await environment.running(processor)
+    await environment.until('everything is answered', () => counts.right > before + 200)
+    asking = false
+    await askers
+    expect(wrong).toEqual([])
+    expect(counts.right).toBeGreaterThan(200)
+  })
+
+  test('a gateway that dies between Kafka and its answer: the retry has the first outcome, and it is processed once', async () => {
+    const headers = { 'idempotency-key': 'crash-1', ...WAIT }
+    const dying = environment.gateway({ failpoint: 'gateway:written@1:kill' })
+    const address = await environment.listening(dying)
+    const lost = await fetch(`${address}/api/v1/trades`, { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify({ trade_id: 'G4', ...TRADE }) }).catch(() => 'lost')
+    expect(lost).toBe('lost')
+    const retried = await post('G4', {}, headers)
+    expect([retried.status, retried.body['outcome']]).toEqual([201, 'CREATED'])
+    expect((await post('G4', {}, headers)).body).toEqual(retried.body)
+    expect((await post('G5', {}, headers)).status).toBe(422)
+  })
+
+  test('what is no HTTP, headers without end, and a body without end are answered, and cost nothing', async () => {
+    const { hostname, port } = new URL(url)
+    const raw = (text: string) =>
+      new Promise<string>((resolve) => {
+        let answer = ''
+        const socket = connect(Number(port), hostname, () => socket.write(text))
+        socket.on('data', (chunk) => (answer += chunk))
+        socket.on('error', () => resolve(answer))
+        socket.on('close', () => resolve(answer))
+      })
+    expect(await raw('nonsense\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*application\/problem\+json/s)
+    expect(await raw(`GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 .*application\/problem\+json/s)
+    expect((await call('POST', '/api/v1/trades', { body: 'x'.repeat(5_000_000) })).status).toBe(413)
+  })
+})
