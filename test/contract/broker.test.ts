@@ -8,7 +8,7 @@ import { brokerContract } from './broker/broker-contract.ts'
 const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
 
 describe.skipIf(bootstrap === undefined)('the broker port', () => {
-  brokerContract('a Kafka broker', async () => {
+  const connectAll = async () => {
     const open = new Set<WireBroker>()
     const connect = (clientId: string) => {
       const broker = new WireBroker({ bootstrap: bootstrap ?? [], clientId, clock: systemClock })
@@ -18,6 +18,9 @@ describe.skipIf(bootstrap === undefined)('the broker port', () => {
     const close = async () => {
       for (const broker of open) await broker.close()
     }
-    return { broker: connect('contract'), connect, run: randomUUID().slice(0, 8), now: Date.now, pass: (ms: number) => delay(ms), settled: (promise) => promise, close }
-  })
+    const time = { now: Date.now, pass: (ms: number) => delay(ms), settled: <T>(promise: Promise<T>) => promise }
+    return { ...time, broker: connect('contract'), connect, run: randomUUID().slice(0, 8), compact: () => {}, close }
+  }
+  // the log cleaner comes by every 15 s
+  brokerContract('a Kafka broker', connectAll, { together: ['compaction'] })
 })

@@ -13,6 +13,7 @@ for (const nodes of [1, 3]) {
       now: () => run.clock.now(),
       pass: (ms) => run.clock.advance(ms),
       settled: (promise) => run.until(promise),
+      compact: (topic, partition) => run.cluster.compact(topic, partition),
       close: async () => {},
     }
   })

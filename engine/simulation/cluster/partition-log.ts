@@ -223,11 +223,28 @@ export class PartitionLog {
     this.#segmentTimestamp = undefined
   }
 
-  /** Compaction: other batches in the place of these, with the same offsets or gaps. */
-  replace(batches: readonly StoredBatch[]): void {
+  /** Compaction: other batches in the place of these. `isKept`: whether the abort that ended at an offset is still listed to readers. */
+  replace(batches: readonly StoredBatch[], isKept: (markerOffset: number) => boolean): void {
     this.#batches = [...batches]
-    const first = batches[0]?.baseOffset ?? this.#end
-    this.#aborted = this.#aborted.filter(({ lastOffset }) => lastOffset >= first)
+    this.#aborted = this.#aborted.filter(({ lastOffset }) => isKept(lastOffset))
+  }
+
+  /** Deletes the oldest files while `isOver` says so of them; the records above the high watermark stay. Answers whether any went. */
+  deleteOldest(isOver: (file: { bytes: number; youngestMs: number; logBytes: number }) => boolean): boolean {
+    let start = this.#start
+    let logBytes = this.#batches.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    for (let first = this.#batches.find(({ lastOffset }) => lastOffset >= start); first; first = this.#batches.find(({ lastOffset }) => lastOffset >= start)) {
+      const file = this.#batches.filter(({ segment }) => segment === first?.segment)
+      const bytes = file.reduce((sum, batch) => sum + batch.bytes.length, 0)
+      const end = (file.at(-1)?.lastOffset ?? 0) + 1
+      if (end > this.#highWatermark || !isOver({ bytes, logBytes, youngestMs: Math.max(...file.map(({ maxTimestamp }) => maxTimestamp)) })) break
+      if (first.segment === this.#segment) this.roll()
+      logBytes -= bytes
+      start = end
+    }
+    if (start === this.#start) return false
+    this.deleteBefore(start)
+    return true
   }
 
   #store(bytes: Buffer, leaderEpoch: number, { segmentBytes, segmentMs }: LogOptions): StoredBatch {

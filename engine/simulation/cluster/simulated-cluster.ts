@@ -9,6 +9,7 @@ import { CoordinatorShard } from './coordinator-topic.ts'
 import { ERROR } from './error-code.ts'
 import { type ForeignRecord, writeForeign } from './foreign-writer.ts'
 import { GroupCoordinator, type GroupSettings } from './group-coordinator.ts'
+import { cleanLog } from './log-cleaner.ts'
 import { type LogView, viewLog } from './log-view.ts'
 import type { Partition } from './partition.ts'
 import { logOptions } from './produce-requests.ts'
@@ -196,6 +197,27 @@ export class SimulatedCluster {
     const found = this.#topics.get(topic)
     if (!found) throw new RangeError(`there is no topic ${topic}`)
     this.#controller.electSoon(this.#topics.extend(found, count, found.partitions[0]?.replicas.length ?? 1))
+  }
+
+  /** What the log cleaner does from time to time to a topic with cleanup policy `compact`; nothing to others. */
+  compact(topic: string, partition: number): void {
+    const configs = this.#topics.get(topic)?.configs
+    const { log } = this.#partition(topic, partition)
+    if (!configs?.isCompacted) return
+    cleanLog(log, { nowMs: this.#clock.now(), deleteRetentionMs: configs.number('delete.retention.ms'), minLagMs: configs.number('min.compaction.lag.ms') })
+  }
+
+  /** Deletes what is older than `retention.ms` or more than `retention.bytes`, by whole files, where the cleanup policy has `delete`. */
+  deleteOld(topic: string, partition: number): void {
+    const configs = this.#topics.get(topic)?.configs
+    const found = this.#partition(topic, partition)
+    if (!configs?.isDeleted) return
+    const retentionMs = configs.number('retention.ms')
+    const retentionBytes = configs.number('retention.bytes')
+    const nowMs = this.#clock.now()
+    const isOver = ({ bytes, logBytes, youngestMs }: { bytes: number; logBytes: number; youngestMs: number }) =>
+      (retentionMs >= 0 && nowMs - youngestMs > retentionMs) || (retentionBytes >= 0 && logBytes - bytes >= retentionBytes)
+    if (found.log.deleteOldest(isOver)) found.notify()
   }
 
   deleteRecordsBefore(topic: string, partition: number, offset: number): void {

@@ -4,6 +4,9 @@ import { ByteView } from '../../../records/byte-view.ts'
 import { controlType } from '../../../records/control-record.ts'
 import * as batch from '../../../records/record-batch.ts'
 
+/** Bit of a batch's attributes: its base timestamp is a delete horizon (KIP-534). */
+export const DELETE_HORIZON = 0x40
+
 /** A record batch in the log of a partition, and what its header says. */
 export interface StoredBatch {
   /** The whole batch, nothing else. Compaction puts others in their place, it does not change them. */
@@ -14,7 +17,10 @@ export interface StoredBatch {
   readonly producerId: number
   readonly producerEpoch: number
   readonly baseSequence: number
+  readonly recordCount: number
   readonly maxTimestamp: number
+  /** From when on compaction may drop its tombstones, or the marker that it is. */
+  readonly deleteHorizonMs: number | undefined
   readonly isTransactional: boolean
   /** How it ends a transaction; `undefined`: a batch of data. */
   readonly marker: 'commit' | 'abort' | undefined
@@ -39,7 +45,9 @@ export function describeBatch(bytes: Buffer, segment: number): StoredBatch {
     producerId: batch.producerId(bytes, 0),
     producerEpoch: batch.producerEpoch(bytes, 0),
     baseSequence: batch.baseSequence(bytes, 0),
+    recordCount: batch.recordCount(bytes, 0),
     maxTimestamp: batch.maxTimestamp(bytes, 0),
+    deleteHorizonMs: (batch.attributes(bytes, 0) & DELETE_HORIZON) === 0 ? undefined : batch.baseTimestamp(bytes, 0),
     isTransactional: batch.isTransactional(bytes, 0),
     marker: batch.isControl(bytes, 0) ? markerIn(bytes) : undefined,
     segment,

@@ -1,4 +1,5 @@
 import { describe, test } from 'vitest'
+import { compactionCases } from './compaction-cases.ts'
 import type { ContractCase } from './contract-case.ts'
 import { ContractRun, type ContractTarget } from './contract-run.ts'
 import { fetchCases } from './fetch-cases.ts'
@@ -13,6 +14,7 @@ import { transactionCases } from './transaction-cases.ts'
 import { transactionEndCases } from './transaction-end-cases.ts'
 
 const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
+  compaction: compactionCases,
   topics: topicCases,
   produce: produceCases,
   idempotence: idempotenceCases,
@@ -29,23 +31,28 @@ const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
  * What every implementation of the port `Broker` does, with Apache Kafka 4.3 as the judge. One suite for the real broker and for the model of the
  * simulation: what the simulation proves is worth as much as the model is like the real one.
  *
- * `connect` gives each case a target; names of topics, groups and producers are the case's own, so that a target may be shared.
+ * `connect` gives each case a target; names of topics, groups and producers are the case's own, so that a target may be shared. Cases of a theme of
+ * `together` are one test: they wait for the broker most of the time.
  */
-export function brokerContract(name: string, connect: () => Promise<ContractTarget>): void {
+export function brokerContract(name: string, connect: () => Promise<ContractTarget>, { together = [] }: { together?: readonly string[] } = {}): void {
+  const check = async (one: ContractCase, of: string) => {
+    const target = await connect()
+    try {
+      await one.check(new ContractRun(target, of))
+    } finally {
+      await target.close()
+    }
+  }
   describe.concurrent(name, { timeout: 90_000 }, () => {
     for (const [theme, cases] of Object.entries(CASES)) {
-      describe(theme, () => {
-        cases.forEach((one, i) => {
-          test(one.name, async () => {
-            const target = await connect()
-            try {
-              await one.check(new ContractRun(target, `${theme}-${i}`))
-            } finally {
-              await target.close()
-            }
-          })
-        })
-      })
+      if (together.includes(theme)) test(`${theme}: ${cases.length} cases`, () => checkAll(cases.map((one, i) => ({ title: one.name, done: check(one, `${theme}-${i}`) }))))
+      else describe(theme, () => cases.forEach((one, i) => test(one.name, () => check(one, `${theme}-${i}`))))
     }
   })
+}
+
+async function checkAll(checks: readonly { title: string; done: Promise<void> }[]): Promise<void> {
+  const outcomes = await Promise.allSettled(checks.map(({ done }) => done))
+  const failures = outcomes.flatMap((outcome, i) => (outcome.status === 'rejected' ? [`${checks[i]?.title}: ${outcome.reason instanceof Error ? outcome.reason.stack : String(outcome.reason)}`] : []))
+  if (failures.length > 0) throw new Error(failures.join('\n'))
 }

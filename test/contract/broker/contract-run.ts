@@ -17,6 +17,8 @@ export interface ContractTarget {
   readonly pass: (ms: number) => Promise<void>
   /** Lets time pass until a promise is settled. */
   readonly settled: <T>(promise: Promise<T>) => Promise<T>
+  /** Has the log cleaner look at a partition. A broker that has a will of its own does so by and by. */
+  readonly compact: (topic: string, partition: number) => void
   readonly close: () => Promise<void>
 }
 
@@ -72,6 +74,10 @@ export class ContractRun {
 
   pass(ms: number): Promise<void> {
     return this.#target.pass(ms)
+  }
+
+  compact({ topic }: ContractTopic): void {
+    this.#target.compact(topic, 0)
   }
 
   connect(clientId: string): Broker {
