@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { AuditMonitor } from '../../cli/demo/audit-monitor.ts'
 import { readTopic } from '../../cli/self-check/read-topic.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
-import { BenchStack, pause, until } from './bench-stack.ts'
+import { BenchStack, pause, until } from '../harness/bench-stack.ts'
 
 interface Figure {
   readonly name: string

@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Role } from '../../cli/demo/role.ts'
+import { type ConnectedKafka, connectKafka } from '../../cli/kafka.ts'
+import type { ProcessorStatus } from '../../cli/processor-status.ts'
+import type { ProduceStatus } from '../../cli/produce-status.ts'
+import type { SinkStatus } from '../../cli/sink-status.ts'
+import { createTradeTopics } from '../../cli/trade-topics.ts'
+import { loadSettings } from '../../config/load-settings.ts'
+import { startStack } from '../../dev/stack.ts'
+import type { KafkaClient } from '../../ports/kafka-client.ts'
+import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
+
+/** Of every topic of the trade store: the default of ours. */
+export const PARTITIONS = 12
+const POLL_MS = 50
+/** Address of a service that nobody is going to ask for. */
+const NOT_STARTED = 'not-started'
+/** Deleted topics of earlier rounds leave the disk at once, not a minute later. */
+const BROKER_SETTINGS = { 'log.segment.delete.delay.ms': '1000' }
+const STOP_TIMEOUT_MS = 30_000
+
+/** Kafka and the databases for a benchmark, in a folder of their own, with the roles as processes. */
+export class BenchStack {
+  readonly dataDir: string
+  readonly postgres: string
+  /** Bootstrap servers. */
+  readonly brokers: string
+  readonly brokerPid: number
+  /** `undefined` where PostgreSQL is not started. */
+  readonly postgresPid: number | undefined
+  readonly #settings = loadSettings(new Map(), {}).values
+  readonly #close: () => Promise<void>
+  readonly #roles = new Set<Role<unknown>>()
+  #kafka: ConnectedKafka
+
+  private constructor(dataDir: string, stack: Awaited<ReturnType<typeof startStack>>) {
+    this.dataDir = dataDir
+    this.postgres = stack.postgres
+    this.brokers = stack.brokers
+    const brokerPid = stack.services.kafka?.nodes[0]?.pid
+    if (brokerPid === undefined) throw new Error('the embedded broker does not run')
+    this.brokerPid = brokerPid
+    this.postgresPid = stack.services.postgres?.pid
+    this.#kafka = connectKafka(this.#settings, stack.brokers, 'tradewind-bench')
+    this.#close = async () => {
+      for (const role of this.#roles) await role.stop(STOP_TIMEOUT_MS)
+      await this.#kafka.close()
+      await stack.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  }
+
+  /** `databases`: default true; without them only the broker runs. */
+  static async start({ databases = true }: { databases?: boolean } = {}): Promise<BenchStack> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'tradewind-bench-'))
+    const own = { mongo: NOT_STARTED, ...(!databases && { postgres: NOT_STARTED }) }
+    return new BenchStack(dataDir, await startStack({ dataDir, kafkaHeapMb: 1024, kafkaSettings: BROKER_SETTINGS, own }))
+  }
+
+  get client(): KafkaClient {
+    return this.#kafka.client
+  }
+
+  close(): Promise<void> {
+    return this.#close()
+  }
+
+  /** Empty output topics, and input topics too where asked: what an earlier round wrote is gone, changelogs of all contenders included. */
+  async freshTopics(options: { input: boolean }): Promise<void> {
+    const { topics: present } = await this.client.broker.metadata(undefined)
+    const doomed = present.map(({ name }) => name).filter((name) => name.endsWith('-changelog') || (TRADE_NAMES.has(name) && (options.input || name !== TRADE_TOPICS.ingested)))
+    if (doomed.length > 0) await this.client.broker.deleteTopics(doomed)
+    for (let gone = doomed.length === 0; !gone; ) {
+      await pause()
+      const { topics } = await this.client.broker.metadata(doomed)
+      gone = topics.every(({ errorCode }) => errorCode !== 0)
+    }
+    // A client remembers topics by their ids: one of its own for the new ones.
+    await this.#kafka.close()
+    this.#kafka = connectKafka(this.#settings, this.brokers, 'tradewind-bench')
+    await createTradeTopics(this.client, this.#settings)
+  }
+
+  /** By partition, how many records of the input a group has committed. */
+  async committed(group: string): Promise<number[]> {
+    const offsets = await this.client.committedOffsets(group, INPUT_PARTITIONS, { requireStable: false })
+    return INPUT_PARTITIONS.map(({ partition }) => Math.max(0, offsets.find((found) => found.partition === partition)?.offset ?? 0))
+  }
+
+  /** By partition, how many records the input has. */
+  async inputEnds(): Promise<number[]> {
+    const offsets = await this.client.listOffsets(INPUT_PARTITIONS, 'latest')
+    return INPUT_PARTITIONS.map(({ partition }) => offsets.find((found) => found.partition === partition)?.offset ?? 0)
+  }
+
+  processor(applicationId: string): Role<ProcessorStatus> {
+    return this.#role('processor', ['processor', '--application-id', applicationId])
+  }
+
+  /** `environment`: on top of ours. */
+  sink(applicationId: string, environment: NodeJS.ProcessEnv = {}): Role<SinkStatus> {
+    return this.#role('sink', ['sink', 'postgres', '--application-id', applicationId, '--postgres-url', this.postgres], environment)
+  }
+
+  load(flags: readonly string[]): Role<ProduceStatus> {
+    return this.#role('load', ['produce', '--workload', 'trade', ...flags])
+  }
+
+  /** Sends a workload as fast as it goes and waits until it is acknowledged. */
+  async preload(flags: readonly string[]): Promise<void> {
+    await this.load(['--rate', '0', ...flags]).ended
+  }
+
+  #role<Status>(name: string, argv: readonly string[], environment: NodeJS.ProcessEnv = {}): Role<Status> {
+    const all = [...argv, '--data', this.dataDir, '--kafka-brokers', this.brokers]
+    const role = new Role<Status>(name, all, (line) => process.stderr.write(`${line}\n`), { ...process.env, ...environment })
+    this.#roles.add(role)
+    return role
+  }
+}
+
+const TRADE_NAMES = new Set<string>(Object.values(TRADE_TOPICS))
+const INPUT_PARTITIONS = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TRADE_TOPICS.ingested, partition }))
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+export function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, POLL_MS))
+}
+
+/** Waits until a role's status shows what is wanted. */
+export async function until<Status>(role: Role<Status>, wanted: (status: Status) => boolean): Promise<Status> {
+  for (;;) {
+    role.check()
+    if (role.status !== undefined && wanted(role.status)) return role.status
+    await pause()
+  }
+}
