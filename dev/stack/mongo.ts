@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
-import { MongoClient, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { MongoClient, MongoError, MongoServerError } from 'mongodb'
 import { ensureMongo } from '../bootstrap/mongo.js'
 import { progressToTerminal } from '../bootstrap/progress.js'
 import { Service } from './service.ts'
@@ -24,7 +25,7 @@ export async function startMongo({ dataDir, onProgress = progressToTerminal }: {
     stopSignal: 'SIGTERM',
     deathSignal: 'SIGTERM',
     prepare: () => void mkdirSync(data, { recursive: true }),
-    ready: () => isPrimary(port),
+    ready: async () => (await isOpen(port)) && (await isPrimary(port)),
   })
   await service.start()
   return { service, url: urlOf(port) }
@@ -47,9 +48,21 @@ function urlOf(port: number): string {
   return `mongodb://127.0.0.1:${port}/?directConnection=true`
 }
 
+/** The driver would look again every half second until its time is up. */
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
 /** Founds the replica set where there is none yet, and moves it to our port where the last run had another. */
 async function isPrimary(port: number): Promise<boolean> {
-  const client = new MongoClient(urlOf(port), { serverSelectionTimeoutMS: 100 })
+  const client = new MongoClient(urlOf(port), { serverSelectionTimeoutMS: 10_000 })
   const host = `127.0.0.1:${port}`
   const member = { _id: REPLICA_SET, members: [{ _id: 0, host }] }
   try {
@@ -64,7 +77,8 @@ async function isPrimary(port: number): Promise<boolean> {
     if (status.code === 'InvalidReplicaSetConfig') await admin.command({ replSetReconfig: { ...member, version: 1 + Math.floor(Date.now() / 1000) }, force: true })
     return false
   } catch (error) {
-    if (error instanceof MongoServerSelectionError || error instanceof MongoServerError) return false
+    // still starting: what goes wrong for good ends the process, or the time to get ready
+    if (error instanceof MongoError) return false
     throw error
   } finally {
     await client.close()

@@ -102,7 +102,7 @@ function unprivileged(): string[] {
 }
 
 async function takesConnections(url: string): Promise<boolean> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 1000 })
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
   // the server may end the connection at any moment, which must not become an uncaught error
   client.on('error', () => undefined)
   return client.connect().then(

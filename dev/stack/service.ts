@@ -22,7 +22,8 @@ export interface ServiceOptions {
   ready(log: string): Promise<boolean> | boolean
 }
 
-const READY_WITHIN_MS = 60_000
+/** Only ends what hangs: a server that cannot start ends by itself. */
+const READY_WITHIN_MS = 300_000
 
 /**
  * A server process of the embedded stack, which can be stopped, killed and started again on the same port and data.

@@ -15,7 +15,7 @@ import { type EmbeddedStack, startStack } from '../../dev/stack.ts'
 const dataDir = mkdtempSync(join(tmpdir(), 'tradewind-stack-'))
 afterAll(() => rmSync(dataDir, { recursive: true }))
 
-test('data outlives a killed owner and a change of ports, and nothing of the stack outlives its owner', { timeout: 120_000 }, async () => {
+test('data outlives a killed owner and a change of ports, and nothing of the stack outlives its owner', { timeout: 900_000 }, async () => {
   const addresses = await killOwnerOf(dataDir, async (stack) => {
     await store(stack)
     await expect(startStack({ dataDir, onProgress: () => undefined })).rejects.toThrow('Another embedded stack runs on')
@@ -27,10 +27,11 @@ test('data outlives a killed owner and a change of ports, and nothing of the sta
   expect(stack).not.toMatchObject(addresses)
   expect(await stored(stack)).toEqual({ kafka: 1, postgres: 1, mongo: 1 })
 
-  for (const service of [stack.services.postgres, stack.services.mongo, stack.services.kafka?.nodes[0]]) {
+  const killed = [stack.services.postgres, stack.services.mongo, stack.services.kafka?.nodes[0]].map(async (service) => {
     await service?.stop('kill')
     await service?.start()
-  }
+  })
+  await Promise.all(killed)
   expect(await stored(stack)).toEqual({ kafka: 1, postgres: 1, mongo: 1 })
   const { pids } = stack
   await stack.stop()
