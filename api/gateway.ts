@@ -7,6 +7,7 @@ import type { Gateway, GatewayServer } from './gateway-parts.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
 import { answerWithProblems, PROBLEM_TYPE, type ProblemOptions, problemBody, problemOf, sendProblem } from './problem.ts'
 import { RequestIds } from './request-ids.ts'
+import { batchRoutes } from './routes/batch.ts'
 import { PREFIX } from './routes/outcome.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { tradeRoutes } from './routes/trades.ts'
@@ -57,6 +58,8 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
     async (api: GatewayServer) => {
       tradeRoutes(api, gateway)
       requestRoutes(api, { ...gateway, requestIds })
+      // On its own: it takes bodies as streams.
+      await api.register(async (batch: GatewayServer) => batchRoutes(batch, gateway))
     },
     { prefix: PREFIX },
   )

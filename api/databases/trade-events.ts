@@ -1,0 +1,105 @@
+import type { Collection, Document, Filter, MongoClient } from 'mongodb'
+
+/** Filters of the audit log. All that are given hold. */
+export interface AuditFilter {
+  readonly tradeId?: string | undefined
+  readonly action?: string | undefined
+  readonly status?: string | undefined
+  readonly outcome?: string | undefined
+  /** Epoch ms, both included. */
+  readonly fromMs?: number | undefined
+  readonly toMs?: number | undefined
+}
+
+/** Where the page before has ended: the newest comes first, and of one moment the highest id. */
+export interface EventKey {
+  readonly timestampMs: number
+  readonly id: string
+}
+
+export interface EventDocument {
+  readonly id: string
+  readonly timestampMs: number
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** Audit entries and events as MongoDB has them: eventually consistent. */
+export interface TradeEvents {
+  audit(filter: AuditFilter, page: { readonly after: EventKey | undefined; readonly limit: number }): Promise<readonly EventDocument[]>
+  /** All that is kept of one trade in a collection, the oldest first, so many at most. */
+  ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]>
+  /** How many audit entries of each outcome there were since then. */
+  outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>>
+}
+
+/** A filter without an index behind it may look at everything: no longer than this. */
+const MAX_MS = 5_000
+
+interface Stored extends Document {
+  readonly _id: string
+  readonly timestamp: Date
+}
+
+export class MongoTradeEvents implements TradeEvents {
+  readonly #collection: (name: string) => Collection<Stored>
+
+  constructor(client: MongoClient, databaseName: string) {
+    const db = client.db(databaseName)
+    this.#collection = (name) => db.collection<Stored>(name)
+  }
+
+  /**
+   * The indexes order by time, and thousands of entries may share a millisecond. So a page is taken by time, its last moment, which the limit may have cut anywhere, is left off, and
+   * read by id instead: each of the reads has an index that serves it, and the order is whole.
+   */
+  async audit(filter: AuditFilter, { after, limit }: { after: EventKey | undefined; limit: number }): Promise<readonly EventDocument[]> {
+    const conditions = conditionsOf(filter)
+    const found: Stored[] = after === undefined ? [] : await this.#moment(conditions, after, limit)
+    const left = limit - found.length
+    if (left <= 0) return found.map(documentOf)
+    const before = after === undefined ? conditions : { $and: [conditions, { timestamp: { $lt: new Date(after.timestampMs) } }] }
+    const older = await this.#audit.find(before, { maxTimeMS: MAX_MS }).sort({ timestamp: -1 }).limit(left).toArray()
+    const last = older.at(-1)
+    if (last === undefined || older.length < left) return [...found, ...inOrder(older)].map(documentOf)
+    const whole = older.filter(({ timestamp }) => timestamp.getTime() !== last.timestamp.getTime())
+    const cut = await this.#moment(conditions, { timestampMs: last.timestamp.getTime(), id: undefined }, left - whole.length)
+    return [...found, ...inOrder(whole), ...cut].map(documentOf)
+  }
+
+  async ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]> {
+    const found = await this.#collection(collection).find({ trade_id: { $eq: tradeId } }, { maxTimeMS: MAX_MS }).sort({ timestamp: 1 }).limit(limit).toArray()
+    return found.map(documentOf)
+  }
+
+  async outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>> {
+    const groups = await this.#audit.aggregate<{ _id: string; count: number }>([{ $match: { timestamp: { $gte: new Date(fromMs) } } }, { $group: { _id: '$outcome', count: { $sum: 1 } } }], { maxTimeMS: MAX_MS }).toArray()
+    return Object.fromEntries(groups.map(({ _id, count }) => [_id, count]))
+  }
+
+  get #audit(): Collection<Stored> {
+    return this.#collection('audit')
+  }
+
+  /** What of one moment comes after an id. */
+  #moment(conditions: Filter<Stored>, { timestampMs, id }: { timestampMs: number; id: string | undefined }, limit: number): Promise<Stored[]> {
+    const moment: Filter<Stored> = { timestamp: new Date(timestampMs), ...(id !== undefined && { _id: { $lt: id } }) }
+    return this.#audit.find({ $and: [conditions, moment] }, { maxTimeMS: MAX_MS }).sort({ _id: -1 }).limit(limit).toArray()
+  }
+}
+
+/** `$eq` and the like are ours; what came from outside is text and numbers by the route's schema. */
+function conditionsOf({ tradeId, action, status, outcome, fromMs, toMs }: AuditFilter): Filter<Stored> {
+  const conditions: Filter<Stored>[] = []
+  for (const [field, value] of Object.entries({ trade_id: tradeId, action, status, outcome })) if (value !== undefined) conditions.push({ [field]: { $eq: value } })
+  if (fromMs !== undefined) conditions.push({ timestamp: { $gte: new Date(fromMs) } })
+  if (toMs !== undefined) conditions.push({ timestamp: { $lte: new Date(toMs) } })
+  return conditions.length === 0 ? {} : { $and: conditions }
+}
+
+function inOrder(documents: readonly Stored[]): Stored[] {
+  return documents.toSorted((a, b) => b.timestamp.getTime() - a.timestamp.getTime() || (a._id < b._id ? 1 : -1))
+}
+
+function documentOf({ _id: id, ...fields }: Stored): EventDocument {
+  return { id, timestampMs: fields.timestamp.getTime(), fields }
+}
