@@ -1,6 +1,7 @@
 import { DirectNetwork } from '../../engine/simulation/cluster/direct-network.ts'
 import { SimulatedCluster, type SimulatedClusterOptions } from '../../engine/simulation/cluster/simulated-cluster.ts'
 import { BrokerKafkaClient } from '../../kafka/kafka-client.ts'
+import type { ClusterNetwork } from '../../engine/simulation/cluster/simulated-broker.ts'
 import type { Broker } from '../../ports/broker.ts'
 import type { Fetcher, GroupMember, KafkaClient, OutgoingBatch } from '../../ports/kafka-client.ts'
 import type { Random } from '../../ports/random.ts'
@@ -21,8 +22,8 @@ export class ModelRun {
     this.cluster = new SimulatedCluster({ clock: this.clock, random: this.#random, ...options })
   }
 
-  client(clientId: string, over: (broker: Broker) => Broker = (broker) => broker): BrokerKafkaClient {
-    const broker = over(this.cluster.broker(clientId, new DirectNetwork()))
+  client(clientId: string, network: ClusterNetwork = new DirectNetwork()): BrokerKafkaClient {
+    const broker = this.cluster.broker(clientId, network)
     const client = new BrokerKafkaClient({ broker, clock: this.clock, random: this.#random })
     this.#clients.push({ client, broker })
     return client
@@ -41,8 +42,8 @@ export class ModelRun {
   }
 
   /** A static member whose leader tells all members the names of all. */
-  member(name: string, over?: (broker: Broker) => Broker): TestMember {
-    return new TestMember(this.client(name, over), name)
+  member(name: string, network?: ClusterNetwork): TestMember {
+    return new TestMember(this.client(name, network), name)
   }
 
   /** Lets time pass until a promise is settled. */
@@ -127,7 +128,7 @@ export class TestMember {
 }
 
 /** mulberry32. */
-function seeded(seed: number): Random {
+export function seeded(seed: number): Random {
   let state = seed
   const next = () => {
     state = (state + 0x6d2b79f5) | 0

@@ -108,5 +108,5 @@ function isLastOf(log: PartitionLog, { producerId, producerEpoch, baseOffset, ma
 }
 
 function keyOf({ key }: BatchCursor): string {
-  return key.buffer.latin1Slice(key.start, key.end)
+  return key.buffer.toString('latin1', key.start, key.end)
 }

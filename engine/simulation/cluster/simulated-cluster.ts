@@ -244,6 +244,11 @@ export class SimulatedCluster {
     return this.#partition(topic, partition).leader
   }
 
+  /** The node that coordinates a group or a transactional id; `undefined` while none does. */
+  coordinatorOf(type: 'group' | 'transaction', key: string): number | undefined {
+    return (type === 'group' ? this.#groups : this.#transactions).shard(key).partition.leader
+  }
+
   /** What the coordinators know to be under way, markers that are being written included. */
   openTransactions(): OpenTransaction[] {
     const open: OpenTransaction[] = []
@@ -261,11 +266,11 @@ export class SimulatedCluster {
     return this.#groups.offsets.committed(groupId)
   }
 
-  /** Somebody else writes, past network and faults. The base offset; `undefined` while the partition has no leader. */
+  /** Somebody else writes, past network and faults: what was written stays. The base offset; `undefined` while the partition has no leader that is up. */
   append(topic: string, partition: number, records: readonly ForeignRecord[], { transaction }: { transaction?: 'commit' | 'abort' | 'open' } = {}): number | undefined {
     const found = this.#partition(topic, partition)
     const made = this.#topics.get(topic)
-    if (found.leader === undefined || !made) return undefined
+    if (!found.leaderIsUp || !made) return undefined
     const producerId = transaction === undefined ? -1 : this.#transactions.newProducerId()
     const baseOffset = writeForeign(found, { records, producerId, transaction, nowMs: this.#clock.now(), options: logOptions(made) })
     // At once: a leader that fails must not leave a transaction of theirs without its marker, which nobody would write again.
