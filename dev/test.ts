@@ -68,7 +68,8 @@ async function runAll(folder: string, plain: readonly string[], withServices: re
   if (stack instanceof Error) troubles.push(`the embedded stack did not start: ${stack.message}`)
   else if (stack !== undefined) {
     const services = { TRADEWIND_KAFKA_BROKERS: stack.brokers, TRADEWIND_POSTGRES_URL: stack.postgres, TRADEWIND_MONGO_URL: stack.mongo }
-    await run('tests with services', withServices, 2, services)
+    // Much of their time they wait: for processes to start, sessions to end, topics to be there. Of the long ones some start stacks of their own.
+    await run('tests with services', withServices, only.long ? 2 : 3, services)
     await stack.stop()
   }
   if (abort.signal.aborted) troubles.push('interrupted')

@@ -15,7 +15,7 @@ const RATE_PER_S = 200
 const SEED = 1
 
 /** Everything dies, in an order that a seed draws: brokers, databases, processors, sinks, often more than one of them at a time. */
-describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 1_100_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('a storm', { timeout: 3_000_000 }, () => {
   const chance = new Mulberry32(SEED)
   let stack: EmbeddedStack
   let environment: TradeEnvironment

@@ -35,10 +35,12 @@ export function readMessage(key: Buffer | null, value: Buffer): MessageReading {
   return readFields(key, reading)
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** The text of a key or header where it is UTF-8; a byte order mark is part of it. */
 export function textOf(bytes: Buffer): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return strictUtf8.decode(bytes)
   } catch {
     return undefined
   }
