@@ -44,7 +44,7 @@ beforeAll(() => {
     if (audit.timestamp.source === 'processing') seen.processingTime++
     if (audit.value?.get('request_id') !== null) seen.requestIds++
   })
-}, 300_000)
+}, 900_000)
 
 test('each record of the mixed workload has the outcome that it aims at', () => {
   expect(surprises.slice(0, 5)).toEqual([])
