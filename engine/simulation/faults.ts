@@ -28,12 +28,14 @@ export type Fault =
   | { readonly kind: 'node-crash'; readonly atMs: number; readonly node: number; readonly downMs: number }
   | { readonly kind: 'leader-move'; readonly atMs: number; readonly pick: number }
   | { readonly kind: 'coordinator-move'; readonly atMs: number; readonly pick: number }
+  /** A changelog is compacted. */
+  | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
 
 export type DiskLoss = 'kept' | 'power-cut' | 'lost'
 export type FaultKind = Fault['kind']
 
 export const FAULT_KINDS: readonly FaultKind[] = [
-  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move',
+  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'compact',
 ]
 
 export interface FaultOptions {
@@ -67,7 +69,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
   const forMs = Math.floor(random.logarithmic(50, 10_000))
   const downMs = Math.floor(random.logarithmic(10, 2 * sessionTimeoutMs))
   // Sometimes within the session, sometimes beyond it.
-  const pausedMs = Math.floor(random.logarithmic(100, 3 * sessionTimeoutMs))
+  const pausedMs = Math.floor(random.chance(0.5) ? random.logarithmic(100, sessionTimeoutMs) : random.between(sessionTimeoutMs, 3 * sessionTimeoutMs))
   const disk = random.pick(['kept', 'kept', 'kept', 'power-cut', 'power-cut', 'lost'] as const)
   const point = { failpoint: random.pick(FAILPOINTS), nth: Math.floor(random.logarithmic(1, 40)) }
   switch (kind) {
@@ -88,6 +90,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'node-crash': return { kind, atMs, node, downMs: forMs }
     case 'leader-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'coordinator-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
+    case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
   }
 }
 

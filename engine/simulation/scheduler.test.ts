@@ -67,3 +67,20 @@ test('chance comes from the seed alone, and forks do not disturb one another', (
   expect(Math.min(...many)).toBeGreaterThanOrEqual(0)
   expect(Math.max(...many)).toBeLessThan(1)
 })
+
+test('where the run is started from makes no difference', async () => {
+  const order = async (): Promise<string[]> => {
+    const scheduler = new Scheduler()
+    const seen: string[] = []
+    const main = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) await Promise.resolve()
+      seen.push('main')
+    }
+    scheduler.after(0, () => seen.push('event'))
+    void main()
+    await scheduler.run(() => false)
+    return seen
+  }
+  expect(await order()).toEqual(['main', 'event'])
+  expect(await new Promise<string[]>((resolve) => setTimeout(() => void order().then(resolve), 1))).toEqual(['main', 'event'])
+})

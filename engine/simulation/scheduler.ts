@@ -58,10 +58,9 @@ export class Scheduler implements Clock {
         } catch (error) {
           return reject(error)
         }
-        // A tick that a microtask asks for comes when all microtasks are done: so each event ends before the next one begins, without a way through the event loop.
-        queueMicrotask(() => process.nextTick(step))
+        whenQuiet(step)
       }
-      process.nextTick(step)
+      whenQuiet(step)
     })
   }
 
@@ -115,6 +114,11 @@ export class Scheduler implements Clock {
     heap[at] = last
     return first
   }
+}
+
+/** A tick that a microtask asks for comes when all microtasks are done: so each event ends before the next one begins, without a way through the event loop. */
+function whenQuiet(step: () => void): void {
+  queueMicrotask(() => process.nextTick(step))
 }
 
 function isBefore(a: Event, b: Event): boolean {

@@ -51,7 +51,7 @@ export class World {
     this.#settings = {
       sessionTimeoutMs: this.shape.sessionTimeoutMs,
       rebalanceTimeoutMs: 10_000,
-      transactionTimeoutMs: drawn.pick([3_000, 10_000]),
+      transactionTimeoutMs: drawn.pick([3_000, 10_000, 60_000]),
       producers: drawn.chance(0.8) ? 2 : 1,
       pace: { minIntervalMs: drawn.pick([1, 10, 50]), targetRecords: drawn.pick([20, 500, 16_000]), maxAgeMs: drawn.pick([5, 60, 200]) },
       maxBufferedBytes: drawn.pick([2_000, 1_000_000]),
@@ -196,6 +196,10 @@ export class World {
         return cluster.moveLeader(topic, fault.pick % (topology.partitionCounts.get(topic) ?? 1))
       }
       case 'coordinator-move': return cluster.moveCoordinator(fault.pick % 2 === 0 ? 'group' : 'transaction', 1 + (fault.pick % shape.nodes))
+      case 'compact': {
+        const topic = this.changelogTopics[fault.pick % Math.max(1, this.changelogTopics.length)]
+        if (topic !== undefined) cluster.compact(topic, fault.pick % (topology.partitionCounts.get(topic) ?? 1))
+      }
     }
   }
 

@@ -2,6 +2,9 @@ import { runSimulation } from '../../engine/simulation/simulation.ts'
 import { simulatedClient } from '../../testing/simulated-client.ts'
 import { pickApplication } from './applications/pick-application.ts'
 
+// Thousands of connections break, and each error would look for its stack.
+Error.stackTraceLimit = 0
+
 /** A process that runs the seeds it is sent, one after the other, and sends back what came of each. */
 process.on('message', (seed: number) => {
   void runSimulation({ seed, application: pickApplication, connect: simulatedClient }).then((outcome) => process.send?.(outcome))
