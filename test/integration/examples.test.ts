@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Role } from '../../cli/demo/role.ts'
-import { connectKafka } from '../../cli/kafka.ts'
+import { type ConnectedKafka, connectKafka } from '../../cli/kafka.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import { readTopic } from '../../cli/self-check/read-topic.ts'
 import { loadSettings } from '../../config/load-settings.ts'
@@ -16,11 +16,14 @@ import { until } from '../support/until.ts'
 const brokers = process.env['TRADEWIND_KAFKA_BROKERS']
 
 describe.runIf(brokers !== undefined)('the examples of the documentation, run as their reader runs them', { timeout: 900_000 }, () => {
-  const kafka = connectKafka(loadSettings(new Map(), {}).values, brokers ?? '', 'examples')
+  let kafka: ConnectedKafka
   const dataDir = mkdtempSync(join(tmpdir(), 'examples-'))
   const run = randomUUID().slice(0, 8)
   const roles: Role<ProcessorStatus>[] = []
 
+  beforeAll(() => {
+    kafka = connectKafka(loadSettings(new Map(), {}).values, brokers ?? '', 'examples')
+  })
   afterAll(async () => {
     for (const role of roles) await role.stop(10_000)
     await kafka.close()
