@@ -38,6 +38,7 @@ Scenarios: ${Object.keys(SCENARIOS).join(', ')}
   --records N      of a drain (default 2000000)
   --keys N,N       trades, of restart and memory (default 1000000)
   --rates N,N      records a second, of latency (default 1000,5000,10000,20000)
+  --load N         records a second during a restart (default 2000)
   --seconds N      of each measured stretch (default 60)
   --warm-seconds N before it (default 20)
   --warm-drains N  of a drain, unmeasured (default 3)
@@ -58,6 +59,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     keys: { type: 'string' },
     rates: { type: 'string', default: '1000,5000,10000,20000' },
+    load: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
     'warm-seconds': { type: 'string', default: '20' },
     'warm-drains': { type: 'string', default: '3' },
@@ -88,6 +90,7 @@ function scenarioOptions(): RunScenarioOptions {
     records: Number(values.records),
     keys: values.keys?.split(',').map(Number),
     rates: values.rates.split(',').map(Number),
+    loadRate: Number(values.load),
     seconds: Number(values.seconds),
     warmSeconds: Number(values['warm-seconds']),
     warmDrains: Number(values['warm-drains']),

@@ -11,6 +11,8 @@ export interface Contender {
   readonly needsPostgres?: boolean
   /** For those that would take an hour: a drain ends after so long, and what was done by then counts. Default: the drain ends with its input. */
   readonly drainLimitSeconds?: number
+  /** Fetches and builds what it needs, before anything is measured. */
+  install?(): Promise<void>
   start(stack: BenchStack, options: RunOptions): Promise<RunningContender>
 }
 

@@ -29,9 +29,9 @@ function describeRun({ machine, commit, at, durationSeconds }: Results): string 
   return `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}; commit ${commit}, ${at.slice(0, 10)}, ${Math.round(durationSeconds / 60)} minutes.`
 }
 
-function ratioLines({ ratios, metrics }: Results): string[] {
-  const [first] = metrics
-  const told = ratios.filter(({ metric }) => metric === first?.name)
+/** One of each peer in each case: by the first metric that it has. */
+function ratioLines({ ratios }: Results): string[] {
+  const told = ratios.filter((ratio, at) => ratios.findIndex(({ peer, case: name }) => peer === ratio.peer && name === ratio.case) === at)
   if (told.length === 0) return []
   return ['Times better than the peer:', ...told.map(({ peer, case: name, metric, ratio }) => `- ${[metric, name].filter(Boolean).join(', ')}, against ${peer}: ${ratio.toFixed(2)}`), '']
 }

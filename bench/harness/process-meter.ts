@@ -30,6 +30,10 @@ export function cpuSecondsOfTree(pid: number): number {
 /** The highest resident set that a process has had, and the one of now. Throws when it has ended. */
 export function memoryOf(pid: number): { peakBytes: number; residentBytes: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const kilobytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN)
+  const kilobytes = (field: string) => {
+    const [, digits] = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status) ?? []
+    if (digits === undefined) throw new Error(`process ${pid} has no memory any more: it has ended`)
+    return Number(digits)
+  }
   return { peakBytes: kilobytes('VmHWM') * 1024, residentBytes: kilobytes('VmRSS') * 1024 }
 }

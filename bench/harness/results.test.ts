@@ -20,6 +20,11 @@ test('a run without a peer has no ratio', () => {
   expect(testingResults({ tradewind: [{ throughput: 400 }] }).ratio).toBeUndefined()
 })
 
+test('figures of 0 or less have no ratio', () => {
+  expect(testingResults({ tradewind: [{ latency: 0 }], 'kafka-streams': [{ latency: 5 }] }).ratios).toEqual([])
+  expect(testingResults({ tradewind: [{ latency: 2 }], 'kafka-streams': [{ latency: -1 }] }).ratios).toEqual([])
+})
+
 test('a metric that a contender does not have takes no part', () => {
   const { ratios } = testingResults({ tradewind: [{ throughput: 400, latency: 5 }], 'producer-tool': [{ throughput: 800 }] })
   expect(ratios).toMatchObject([{ metric: 'throughput', ratio: 0.5 }])

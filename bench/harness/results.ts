@@ -68,6 +68,8 @@ export function ratiosOf(rows: readonly Row[], metrics: readonly Metric[]): Rati
             const [mine, theirs] = [ours.summary[metric.name]?.median, row.summary[metric.name]?.median]
             if (metric.better === undefined || mine === undefined || theirs === undefined) return []
             const ratio = metric.better === 'higher' ? mine / theirs : theirs / mine
+            // Differences of two readings, such as what is on top of an idle broker, may be 0 or less: no ratio says anything of them.
+            if (!(ratio > 0 && Number.isFinite(ratio))) return []
             return [{ metric: metric.name, case: ours.case, peer: row.contender, ours: mine, theirs, ratio: Number(ratio.toFixed(3)) }]
           }),
         ),

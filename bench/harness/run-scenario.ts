@@ -23,11 +23,13 @@ interface Named {
   readonly title: string
   readonly settings: string
   readonly needsPostgres?: boolean
+  install?(): Promise<void>
 }
 
 /** Ours and its peers in turn on one warm broker, round by round, then the results. */
 export async function runScenario<Kind extends Named>(scenario: Scenario<Kind>, options: RunScenarioOptions): Promise<Results> {
   const contenders = chosen(scenario, options.peers)
+  for (const contender of contenders) await contender.install?.()
   const began = performance.now()
   const stack = await BenchStack.start({ databases: scenario.needsPostgres === true || contenders.some(({ needsPostgres }) => needsPostgres) })
   const stop = () => void stack.close().then(() => process.exit(130))

@@ -9,6 +9,8 @@ export interface ScenarioOptions {
   readonly keys: readonly number[] | undefined
   /** Records a second, where a scenario goes through several. */
   readonly rates: readonly number[]
+  /** Records a second that come in while an instance is restarted. */
+  readonly loadRate: number
   /** Length of a measured stretch. */
   readonly seconds: number
   /** Before it, for compilers. */

@@ -31,6 +31,9 @@ function variant(name: string, title: string, settings: Readonly<Record<string, 
     name,
     title,
     settings: ['exactly_once_v2, cache 0', ...own, ...HEAP].join(', '),
+    async install() {
+      await installJavaPeers()
+    },
     async start(stack, { group, stateDirectory, profileDirectory }) {
       const { java, classPath } = await installJavaPeers()
       const recording = profileDirectory === undefined ? [] : [`-XX:StartFlightRecording=filename=${join(profileDirectory, `${name}.jfr`)},settings=profile`]

@@ -9,7 +9,7 @@ const PROGRAM = fileURLToPath(new URL('kafkajs/row-by-row.ts', import.meta.url))
 export const kafkaJs: Contender = {
   name: 'kafkajs',
   title: 'kafkajs, row by row',
-  settings: 'eachMessage: select and upsert in PostgreSQL, send with acks=all; autocommit every 5 s; 12 partitions at a time; drains measured over 60 s',
+  settings: 'eachMessage: select and upsert in PostgreSQL, send with acks=all; autocommit every second; 12 partitions at a time; drains measured over 60 s',
   needsPostgres: true,
   drainLimitSeconds: 60,
   async start(stack, { group, profileDirectory }) {

@@ -12,6 +12,7 @@ export interface ProducerTool {
   readonly name: string
   readonly title: string
   readonly settings: string
+  install(): Promise<void>
   measure(context: ScenarioContext): Promise<Measurement>
 }
 
@@ -20,6 +21,9 @@ export const producerTool: ProducerTool = {
   name: 'producer-tool',
   title: 'Kafka\'s producer tool, writing only',
   settings: `kafka-producer-perf-test, ${RECORD_BYTES}-byte records, ${SETTINGS.join(', ')}, -Xmx1g`,
+  async install() {
+    await installJavaPeers()
+  },
   async measure({ stack, options }) {
     await stack.freshTopics({ input: false })
     const { java, classPath } = await installJavaPeers()

@@ -15,8 +15,10 @@ export interface SinkContender {
 export interface RunningSinkContender {
   readonly pid: number
   check(): void
-  /** Records of trade.processed that are in the database, as it says. */
-  readonly written: number
+  /** Rows that are in the database, as it says, in a measure of its own: it grows evenly with the records. */
+  readonly rowsWritten: number
+  /** Whether so many records of trade.processed, all of them, are in the database. */
+  hasWritten(records: number): boolean
   stop(): Promise<void>
 }
 
@@ -33,11 +35,10 @@ export const sinkContenders: readonly SinkContender[] = [
       return {
         pid: role.pid ?? Number.NaN,
         check: () => role.check(),
-        // What is read last is not written as long as there is a lag.
-        get written() {
-          const { recordsRead = 0, rowsWritten = 0, lag = 0 } = role.status ?? {}
-          return rowsWritten === 0 ? 0 : lag > 0 ? recordsRead - 1 : recordsRead
+        get rowsWritten() {
+          return role.status?.rowsWritten ?? 0
         },
+        hasWritten: (records) => role.status !== undefined && role.status.lag === 0 && role.status.recordsRead >= records,
         stop: async () => void (await role.stop(STOP_WITHIN_MS)),
       }
     },
@@ -53,13 +54,14 @@ export const sinkContenders: readonly SinkContender[] = [
         environment: profiledNode(profileDirectory),
         readyLine: 'RUNNING',
       })
+      const written = () => Number(program.lines.findLast((each) => each.startsWith('WRITTEN '))?.slice('WRITTEN '.length) ?? 0)
       return {
         pid: program.pid,
         check: () => program.check(),
-        get written() {
-          const line = program.lines.findLast((each) => each.startsWith('WRITTEN '))
-          return Number(line?.slice('WRITTEN '.length) ?? 0)
+        get rowsWritten() {
+          return written()
         },
+        hasWritten: (records) => written() >= records,
         stop: () => program.stop(),
       }
     },

@@ -4,6 +4,8 @@ import type { Contender, RunningContender } from '../harness/contender.ts'
 import type { ScenarioContext } from '../harness/scenario.ts'
 import { type Usage, UsageWindow } from '../harness/usage-window.ts'
 
+const TELL_EVERY_MS = 20_000
+
 export interface Drained {
   /** By partition, what was committed in the end. */
   readonly committed: readonly number[]
@@ -32,6 +34,7 @@ export async function drainOnce(context: ScenarioContext, contender: Contender, 
     committed = await waitFor(context, running, run.group, (done) => done >= total || performance.now() > deadlineMs)
     const usage = window.end()
     const records = sum(committed) - first
+    if (records <= 0) throw new Error(`all ${first} records were committed before the first look at them: expected more --records, or --keys`)
     await running.stop()
     await onDrained?.(run.stateDirectory)
     // One that was stopped on the way has committed a little more by then.
@@ -43,11 +46,16 @@ export async function drainOnce(context: ScenarioContext, contender: Contender, 
   }
 }
 
-async function waitFor({ stack }: ScenarioContext, running: RunningContender, group: string, isEnough: (done: number) => boolean): Promise<number[]> {
+async function waitFor({ stack, say }: ScenarioContext, running: RunningContender, group: string, isEnough: (done: number) => boolean): Promise<number[]> {
+  let tellAtMs = performance.now() + TELL_EVERY_MS
   for (;;) {
     running.check()
     const committed = await stack.committed(group)
     if (isEnough(sum(committed))) return committed
+    if (performance.now() > tellAtMs) {
+      say(`${group}: ${sum(committed).toLocaleString('en')} records committed`)
+      tellAtMs += TELL_EVERY_MS
+    }
     await pause()
   }
 }

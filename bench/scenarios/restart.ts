@@ -10,7 +10,6 @@ import type { Scenario, ScenarioContext } from '../harness/scenario.ts'
 import { tradeContenders } from './trade-contenders.ts'
 
 const DEFAULT_KEYS = [1_000_000]
-const RATE = 2_000
 /** It runs so long before it is stopped, caught up. */
 const BETWEEN_MS = 5_000
 const WAYS = ['clean', 'kill -9', 'empty disk'] as const
@@ -39,7 +38,7 @@ export const restart: Scenario = {
 }
 
 async function measureKeys(context: ScenarioContext, contender: Contender, keys: number): Promise<Map<Way, Measurement>> {
-  const { stack } = context
+  const { stack, options } = context
   await stack.freshTopics({ input: true })
   await stack.preload(['--unique', '--keys', String(keys), '--count', String(keys)])
   const run = context.newRun(contender.name)
@@ -48,9 +47,9 @@ async function measureKeys(context: ScenarioContext, contender: Contender, keys:
   let running = await start()
   try {
     await caughtUp(context, running, run.group)
-    const load = stack.load(['--rate', String(RATE), '--keys', String(keys), '--seed', '7'])
+    const load = stack.load(['--rate', String(options.loadRate), '--keys', String(keys), '--seed', '7'])
     const watch = await AuditWatch.start(stack.client)
-    await until(load, ({ acknowledged }) => acknowledged > RATE)
+    await until(load, ({ acknowledged }) => acknowledged > options.loadRate)
     for (const way of WAYS) {
       await caughtUp(context, running, run.group)
       await delay(BETWEEN_MS)
@@ -87,7 +86,7 @@ async function untilBack(context: ScenarioContext, { running, watch, group, star
 }
 
 /** `lag`: so many records may be waiting. Default: what comes in within a quarter of a second. */
-async function caughtUp({ stack }: ScenarioContext, running: RunningContender, group: string, lag = RATE / 4): Promise<void> {
+async function caughtUp({ stack, options }: ScenarioContext, running: RunningContender, group: string, lag = options.loadRate / 4): Promise<void> {
   for (;;) {
     running.check()
     // In this order: what comes between the two makes the lag look smaller by less than it is allowed to be.

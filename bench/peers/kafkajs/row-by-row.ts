@@ -5,7 +5,7 @@ import { TRADE_TOPICS } from '../../../topology/trade-topics.ts'
 /** `row-by-row.ts BROKERS POSTGRES GROUP`: the trade rules with a row of PostgreSQL as the state of a trade. Each group begins with an empty table of its own. */
 const [brokers = '', postgres = '', group = ''] = process.argv.slice(2)
 const PARTITIONS_AT_A_TIME = 12
-const COMMIT_EVERY_MS = 5_000
+const COMMIT_EVERY_MS = 1_000
 
 interface Trade {
   readonly trade_id: string
