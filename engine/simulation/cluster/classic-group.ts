@@ -1,35 +1,22 @@
 import type { GroupDescription, JoinGroupRequest, JoinGroupResponse, SyncGroupRequest } from '../../../ports/broker.ts'
-import type { Clock, Timer } from '../../../ports/clock.ts'
+import type { Timer } from '../../../ports/clock.ts'
 import { ERROR } from './error-code.ts'
-import { hasProtocols, loadedMember, type MemberState, newMember, protocolsOf, refusedJoin, type StoredMember, storedMember, type SyncGroupAnswer } from './group-member-state.ts'
-
-/**
- * ```
- * Empty -- join --> PreparingRebalance -- all have joined, or time is up --> CompletingRebalance -- the leader has synced --> Stable
- * Stable, CompletingRebalance -- a member comes, goes or rejoins --> PreparingRebalance      PreparingRebalance -- nobody is left --> Empty
- * any -- deleted --> Dead
- * ```
- */
-export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
-
-/** What is in the log of the coordinator: the group as of the last generation that was synced. */
-export interface StoredGroup {
-  readonly generationId: number
-  readonly protocolType: string
-  readonly protocolName: string
-  readonly leader: string | undefined
-  readonly members: readonly StoredMember[]
-}
-
-export interface GroupSurroundings {
-  readonly clock: Clock
-  /** For member ids. */
-  readonly uuid: () => string
-  /** Resolves when it is in the log; false if the coordinator moved before. */
-  readonly store: (group: StoredGroup) => Promise<boolean>
-  /** `group.initial.rebalance.delay.ms`. */
-  readonly initialDelayMs: number
-}
+import type { GroupState, GroupSurroundings, StoredGroup } from './group-state.ts'
+import {
+  described,
+  hasProtocols,
+  held,
+  introduced,
+  loadedMember,
+  type MemberState,
+  newMember,
+  protocolsOf,
+  refusedJoin,
+  selectedProtocol,
+  storedMember,
+  supports,
+  type SyncGroupAnswer,
+} from './group-member-state.ts'
 
 /** How long a member that is new may be held in its first JoinGroup: its session counts from the answer on. */
 const NEW_MEMBER_MS = 300_000
@@ -80,7 +67,7 @@ export class ClassicGroup {
 
   join(request: JoinGroupRequest, clientId: string): Promise<JoinGroupResponse> {
     const { memberId, groupInstanceId } = request
-    if (!this.#supports(request)) return Promise.resolve(refusedJoin(ERROR.INCONSISTENT_GROUP_PROTOCOL, memberId))
+    if (!supports(request, this.protocolType, this.members.values())) return Promise.resolve(refusedJoin(ERROR.INCONSISTENT_GROUP_PROTOCOL, memberId))
     if (memberId === '') return this.#joinUnknown(request, clientId)
     const pending = this.#pendingJoins.get(memberId)
     if (pending) {
@@ -129,7 +116,8 @@ export class ClassicGroup {
     if (groupInstanceId !== undefined && memberId !== '' && known !== memberId) return ERROR.FENCED_INSTANCE_ID
     const member = this.members.get(known)
     if (!member) return ERROR.UNKNOWN_MEMBER_ID
-    this.#removeAndRebalance(member)
+    this.#remove(member)
+    this.#rebalance()
     return ERROR.NONE
   }
 
@@ -158,16 +146,8 @@ export class ClassicGroup {
 
   describe(): GroupDescription {
     const { groupId, state, protocolType } = this
-    const isStable = state === 'Stable'
-    const members = [...this.members.values()].map(({ memberId, groupInstanceId, clientId, protocols, assignment }) => ({
-      memberId,
-      groupInstanceId,
-      clientId,
-      clientHost: '/127.0.0.1',
-      metadata: isStable ? (protocols.find(({ name }) => name === this.protocolName)?.metadata ?? NO_BYTES) : NO_BYTES,
-      assignment: isStable ? assignment : NO_BYTES,
-    }))
-    return { groupId, errorCode: ERROR.NONE, state, protocolType, protocolName: isStable ? this.protocolName : '', members }
+    const protocolName = state === 'Stable' ? this.protocolName : ''
+    return { groupId, errorCode: ERROR.NONE, state, protocolType, protocolName, members: [...this.members.values()].map((member) => described(member, state, protocolName)) }
   }
 
   #joinUnknown(request: JoinGroupRequest, clientId: string): Promise<JoinGroupResponse> {
@@ -224,7 +204,7 @@ export class ClassicGroup {
       this.#rebalance()
       return answer
     }
-    if (this.#selectProtocol() !== this.protocolName) {
+    if (selectedProtocol(this.members.values()) !== this.protocolName) {
       const answer = held(member)
       this.#prepare()
       return answer
@@ -321,7 +301,7 @@ export class ClassicGroup {
       void this.#surroundings.store(this.#stored())
       return
     }
-    this.protocolName = this.#selectProtocol()
+    this.protocolName = selectedProtocol(this.members.values())
     this.state = 'CompletingRebalance'
     for (const member of this.members.values()) {
       const { joining } = member
@@ -356,14 +336,9 @@ export class ClassicGroup {
   }
 
   #joined(member: MemberState): JoinGroupResponse {
-    const isLeader = member.memberId === this.leader
-    const members = isLeader ? [...this.members.values()].map((other) => this.#introduced(other)) : []
     const { generationId, protocolName } = this
+    const members = member.memberId === this.leader ? introduced(this.members.values(), protocolName) : []
     return { errorCode: ERROR.NONE, generationId, protocolName, leader: this.leader ?? '', skipAssignment: false, memberId: member.memberId, members }
-  }
-
-  #introduced({ memberId, groupInstanceId, protocols }: MemberState): JoinGroupResponse['members'][number] {
-    return { memberId, groupInstanceId, metadata: protocols.find(({ name }) => name === this.protocolName)?.metadata ?? NO_BYTES }
   }
 
   #answerSync(member: MemberState, answer: SyncGroupAnswer): void {
@@ -372,23 +347,6 @@ export class ClassicGroup {
     if (!syncing) return
     this.#confirm(member)
     syncing(answer)
-  }
-
-  #supports({ protocolType, protocols }: JoinGroupRequest): boolean {
-    if (protocolType === '' || protocols.length === 0) return false
-    if (this.members.size === 0) return true
-    return protocolType === this.protocolType && protocols.some(({ name }) => [...this.members.values()].every((member) => member.protocols.some((own) => own.name === name)))
-  }
-
-  /** Each member votes for the first in its list that all support; the most votes win. */
-  #selectProtocol(): string {
-    const members = [...this.members.values()]
-    const votes = new Map<string, number>()
-    for (const { protocols } of members) {
-      const choice = protocols.find(({ name }) => members.every((member) => member.protocols.some((own) => own.name === name)))?.name ?? ''
-      votes.set(choice, (votes.get(choice) ?? 0) + 1)
-    }
-    return [...votes].reduce((best, vote) => (vote[1] > best[1] ? vote : best), ['', 0])[0]
   }
 
   #add(member: MemberState): void {
@@ -407,11 +365,6 @@ export class ClassicGroup {
     if (this.leader === member.memberId) this.leader = this.members.keys().next().value
   }
 
-  #removeAndRebalance(member: MemberState): void {
-    this.#remove(member)
-    this.#rebalance()
-  }
-
   #forgetPending(memberId: string, timer: Timer): void {
     timer.cancel()
     if (this.#pendingJoins.delete(memberId) && this.state === 'PreparingRebalance') this.#completeIfJoined()
@@ -427,7 +380,9 @@ export class ClassicGroup {
     member.session = this.#surroundings.clock.after(timeoutMs, () => {
       // who waits for an answer of ours is alive, but for a new one, which nobody else would ever miss
       if (!member.isNew && (member.joining || member.syncing)) return
-      if (this.members.get(member.memberId) === member) this.#removeAndRebalance(member)
+      if (this.members.get(member.memberId) !== member) return
+      this.#remove(member)
+      this.#rebalance()
     })
   }
 
@@ -441,11 +396,4 @@ export class ClassicGroup {
     const { generationId, protocolType, protocolName, leader } = this
     return { generationId, protocolType, protocolName, leader, members: [...this.members.values()].map(storedMember) }
   }
-}
-
-/** The answer of a JoinGroup that is given when the generation begins. */
-function held(member: MemberState): Promise<JoinGroupResponse> {
-  return new Promise((resolve) => {
-    member.joining = resolve
-  })
 }

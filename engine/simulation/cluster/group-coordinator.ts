@@ -10,11 +10,12 @@ import type {
   TxnOffsetCommitRequest,
 } from '../../../ports/broker.ts'
 import type { Clock } from '../../../ports/clock.ts'
-import { ClassicGroup, type StoredGroup } from './classic-group.ts'
+import { ClassicGroup } from './classic-group.ts'
 import { type CoordinatorShard, shardOf } from './coordinator-topic.ts'
 import { ERROR } from './error-code.ts'
 import { refusedJoin, type SyncGroupAnswer } from './group-member-state.ts'
 import { GroupOffsets } from './group-offsets.ts'
+import type { StoredGroup } from './group-state.ts'
 import type { TransactionTarget } from './transaction-coordinator.ts'
 
 export interface GroupCoordinatorOptions {
