@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { allProcesses, commandLineOf, environmentOf, isAlive, killAll, type ProcessEntry } from '../stack/process-table.ts'
 
 /** What may still be ending when the tests are over. */
-const GRACE_MS = 2_000
+const GRACE_MS = 30_000
 
 /**
  * Finds, and kills, the processes that a test run has left: the folder of the run is in their environment, their command line
