@@ -22,12 +22,18 @@ export type Fault =
   | { readonly kind: 'cut'; readonly atMs: number; readonly instance: number }
   /** Nothing gets through between an instance and a node. */
   | { readonly kind: 'stall'; readonly atMs: number; readonly instance: number; readonly node: number; readonly forMs: number }
+  /** The same, from the moment in which the `nth` request of one kind is on its way; between the instance and all nodes, or only the node that it is for. */
+  | { readonly kind: 'stall-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly everyNode: boolean; readonly forMs: number }
   | { readonly kind: 'disk-full'; readonly atMs: number; readonly instance: number; readonly forMs: number }
   | { readonly kind: 'disk-errors'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly failure: number }
   | { readonly kind: 'slow-disk'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly factor: number }
   | { readonly kind: 'node-crash'; readonly atMs: number; readonly node: number; readonly downMs: number }
   | { readonly kind: 'leader-move'; readonly atMs: number; readonly pick: number }
   | { readonly kind: 'coordinator-move'; readonly atMs: number; readonly pick: number }
+  /** The followers of a partition fall behind: where `min.insync.replicas` wants more than the leader, writes are refused. */
+  | { readonly kind: 'under-replicated'; readonly atMs: number; readonly pick: number; readonly forMs: number }
+  /** The brokers want their clients to wait. */
+  | { readonly kind: 'throttle'; readonly atMs: number; readonly waitMs: number; readonly forMs: number }
   /** A changelog is compacted. */
   | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
 
@@ -35,7 +41,7 @@ export type DiskLoss = 'kept' | 'power-cut' | 'lost'
 export type FaultKind = Fault['kind']
 
 export const FAULT_KINDS: readonly FaultKind[] = [
-  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'compact',
+  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'stall-at', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'under-replicated', 'throttle', 'compact',
 ]
 
 export interface FaultOptions {
@@ -84,12 +90,15 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'break-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), fate: random.pick(['request-lost', 'answer-lost', 'answer-lost', 'late']) }
     case 'cut': return { kind, atMs, instance }
     case 'stall': return { kind, atMs, instance, node, forMs: pausedMs }
+    case 'stall-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), everyNode: random.chance(0.5), forMs: pausedMs }
     case 'disk-full': return { kind, atMs, instance, forMs }
     case 'disk-errors': return { kind, atMs, instance, forMs, failure: random.logarithmic(0.001, 0.3) }
     case 'slow-disk': return { kind, atMs, instance, forMs, factor: random.logarithmic(3, 300) }
     case 'node-crash': return { kind, atMs, node, downMs: forMs }
     case 'leader-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'coordinator-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
+    case 'under-replicated': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs }
+    case 'throttle': return { kind, atMs, waitMs: Math.floor(random.logarithmic(10, 2_000)), forMs }
     case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
   }
 }

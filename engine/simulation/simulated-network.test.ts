@@ -90,3 +90,16 @@ test('a node that is silent: the heartbeat gives up after 3 s, others after 30; 
   expect(handled).toContain('produce')
   expect(scheduler.monotonicMs()).toBeGreaterThan(10_000)
 })
+
+test('a stall that begins when a request is on its way holds this one', async () => {
+  const { scheduler, network, answered, call } = world()
+  network.stallAt('produce', 2, { forMs: 5_000, nodes: [1, 2] })
+  call('first')
+  call('second')
+  call('other node', { node: 2 })
+  await scheduler.run(() => answered.length === 1)
+  expect(answered).toEqual(['first'])
+  await scheduler.run(() => false)
+  expect(scheduler.monotonicMs()).toBeGreaterThan(5_000)
+  expect(answered).toHaveLength(3)
+})

@@ -57,7 +57,7 @@ export class ProcessNetwork implements SimulatedNetwork {
   readonly #random: SeededRandom
   readonly #connections = new Map<string, Connection>()
   readonly #stalledUntilMs = new Map<number, number>()
-  #breaks: { readonly api: string; left: number; readonly fate: Fate }[] = []
+  #breaks: { readonly api: string; left: number; readonly apply: (node: number) => Fate }[] = []
 
   constructor({ process, scheduler, random }: { process: SimulatedProcess; scheduler: Scheduler; random: SeededRandom }) {
     this.#process = process
@@ -72,7 +72,7 @@ export class ProcessNetwork implements SimulatedNetwork {
       this.sent++
       const deadlineMs = this.#scheduler.monotonicMs() + timeoutOf(request.api)
       // The answer of `handle` is what the connection hands on.
-      this.#connection(request).send({ handle, resolve: resolve as (answer: unknown) => void, reject, deadlineMs, fate: this.#fate(request.api) })
+      this.#connection(request).send({ handle, resolve: resolve as (answer: unknown) => void, reject, deadlineMs, fate: this.#fate(request) })
     })
   }
 
@@ -88,7 +88,16 @@ export class ProcessNetwork implements SimulatedNetwork {
 
   /** What becomes of the `nth` request of an API from now on. */
   breakAt(api: string, nth: number, fate: Fate): void {
-    this.#breaks.push({ api: api.toLowerCase(), left: nth, fate })
+    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply: () => fate })
+  }
+
+  /** The network stalls when the `nth` request of an API is on its way: it arrives when that is over, whatever has become of its sender's place in the group. */
+  stallAt(api: string, nth: number, { forMs, nodes }: { forMs: number; nodes: readonly number[] | undefined }): void {
+    const apply = (node: number): Fate => {
+      for (const stalled of nodes ?? [node]) this.stall(stalled, forMs)
+      return 'answered'
+    }
+    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
   }
 
   /** Nothing stalls or breaks from now on. */
@@ -122,11 +131,11 @@ export class ProcessNetwork implements SimulatedNetwork {
     return stalledMs + this.#random.between(minDelayMs, maxDelayMs)
   }
 
-  #fate(api: string): Fate {
+  #fate({ api, node }: { api: string; node: number }): Fate {
     const due = this.#breaks.find((one) => one.api === api.toLowerCase() && --one.left === 0)
     if (due !== undefined) {
       this.#breaks = this.#breaks.filter((one) => one !== due)
-      return due.fate
+      return due.apply(node)
     }
     const { lostRequest, lostAnswer, lateRequest } = this.conditions
     let draw = this.#random.next()

@@ -171,6 +171,7 @@ export class World {
       case 'break-at': return network?.breakAt(fault.api, fault.nth, fault.fate)
       case 'cut': return network?.cut()
       case 'stall': return network?.stall(fault.node, fault.forMs)
+      case 'stall-at': return network?.stallAt(fault.api, fault.nth, { forMs: fault.forMs, nodes: fault.everyNode ? this.cluster.nodes : undefined })
       case 'disk-full':
         this.#excuse(name, fault.forMs)
         disk.conditions = { ...GOOD_DISK, capacityBytes: disk.usedBytes + 500 }
@@ -186,21 +187,34 @@ export class World {
   }
 
   #applyToCluster(fault: Exclude<Fault, { instance: number }>): void {
-    const { cluster, shape, allTopics, topology } = this
+    const { cluster, shape, allTopics } = this
     switch (fault.kind) {
       case 'node-crash':
         cluster.crash(fault.node)
         return void this.scheduler.after(fault.downMs, () => cluster.restart(fault.node))
       case 'leader-move': {
-        const topic = allTopics[fault.pick % allTopics.length] ?? ''
-        return cluster.moveLeader(topic, fault.pick % (topology.partitionCounts.get(topic) ?? 1))
+        const { topic, partition } = this.#picked(fault.pick, allTopics)
+        return cluster.moveLeader(topic, partition)
       }
+      case 'under-replicated': {
+        const { topic, partition } = this.#picked(fault.pick, allTopics)
+        cluster.setUnderReplicated(topic, partition, true)
+        return this.#later(fault.forMs, () => cluster.setUnderReplicated(topic, partition, false))
+      }
+      case 'throttle':
+        cluster.throttle(fault.waitMs)
+        return this.#later(fault.forMs, () => cluster.throttle(0))
       case 'coordinator-move': return cluster.moveCoordinator(fault.pick % 2 === 0 ? 'group' : 'transaction', 1 + (fault.pick % shape.nodes))
       case 'compact': {
-        const topic = this.changelogTopics[fault.pick % Math.max(1, this.changelogTopics.length)]
-        if (topic !== undefined) cluster.compact(topic, fault.pick % (topology.partitionCounts.get(topic) ?? 1))
+        const { topic, partition } = this.#picked(fault.pick, this.changelogTopics)
+        if (topic !== '') cluster.compact(topic, partition)
       }
     }
+  }
+
+  #picked(pick: number, topics: readonly string[]): { topic: string; partition: number } {
+    const topic = topics[pick % Math.max(1, topics.length)] ?? ''
+    return { topic, partition: pick % (this.topology.partitionCounts.get(topic) ?? 1) }
   }
 
   #kill(instance: SimulatedInstance, { downMs, disk }: { downMs: number; disk: 'kept' | 'power-cut' | 'lost' }): void {

@@ -67,6 +67,10 @@ describe('no record is lost or doubled by', { timeout: 300_000 }, () => {
     expect(await lossesOf(every(1_500, 8_000, 4, (atMs, i) => ({ kind: 'pause-at', atMs, instance: i % 2, failpoint: points[i % 3] ?? '', nth: 2, forMs: 14_000 })))).toEqual([])
   })
 
+  test('offsets that arrive when their sender has lost its place in the group', async () => {
+    expect(await lossesOf(every(1_500, 9_000, 3, (atMs, i) => ({ kind: 'stall-at', atMs, instance: i % 2, api: 'txnOffsetCommit', nth: 2, everyNode: i % 2 === 0, forMs: 8_500 })))).toEqual([])
+  })
+
   test('a power cut in the middle of what is being written', async () => {
     expect(await lossesOf(every(1_500, 1_500, 8, (atMs, i) => ({ kind: 'kill-at', atMs, instance: i % 2, failpoint: 'store.changelog.appended', nth: 3, downMs: 300, disk: 'power-cut' })))).toEqual([])
   })
