@@ -25,6 +25,12 @@ test('figures of 0 or less have no ratio', () => {
   expect(testingResults({ tradewind: [{ latency: 2 }], 'kafka-streams': [{ latency: -1 }] }).ratios).toEqual([])
 })
 
+test('what is no number is not among the figures', () => {
+  const { rows, ratios } = testingResults({ tradewind: [{ throughput: Number.NaN, latency: 1 }, { throughput: Number.NaN, latency: Number.NaN }], 'kafka-streams': [{ throughput: 5, latency: 2 }] })
+  expect(rows[0]?.summary).toEqual({ latency: { median: 1, min: 1, max: 1 } })
+  expect(ratios).toMatchObject([{ metric: 'latency', ratio: 2 }])
+})
+
 test('a metric that a contender does not have takes no part', () => {
   const { ratios } = testingResults({ tradewind: [{ throughput: 400, latency: 5 }], 'producer-tool': [{ throughput: 800 }] })
   expect(ratios).toMatchObject([{ metric: 'throughput', ratio: 0.5 }])

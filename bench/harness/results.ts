@@ -53,7 +53,9 @@ export const OURS = 'tradewind'
 
 export function makeRow(contender: { name: string; title: string; settings: string }, name: string, rounds: readonly Measurement[]): Row {
   const metrics = [...new Set(rounds.flatMap((round) => Object.keys(round)))]
-  const summary = metrics.map((metric) => [metric, summarise(rounds.flatMap((round) => round[metric] ?? []))] as const)
+  // A percentile of nothing is no figure.
+  const valuesOf = (metric: string) => rounds.flatMap((round) => round[metric] ?? []).filter(Number.isFinite)
+  const summary = metrics.flatMap((metric) => (valuesOf(metric).length === 0 ? [] : [[metric, summarise(valuesOf(metric))] as const]))
   return { contender: contender.name, title: contender.title, settings: contender.settings, case: name, rounds, summary: Object.fromEntries(summary) }
 }
 

@@ -85,8 +85,8 @@ async function untilBack(context: ScenarioContext, { running, watch, group, star
   return { 'first output': (firstMs - startedMs) / 1000, 'caught up': (Date.now() - startedMs) / 1000 }
 }
 
-/** `lag`: so many records may be waiting. Default: what comes in within a quarter of a second. */
-async function caughtUp({ stack, options }: ScenarioContext, running: RunningContender, group: string, lag = options.loadRate / 4): Promise<void> {
+/** `lag`: so many records may be waiting. Default: what comes in within a second. */
+async function caughtUp({ stack, options }: ScenarioContext, running: RunningContender, group: string, lag = options.loadRate): Promise<void> {
   for (;;) {
     running.check()
     // In this order: what comes between the two makes the lag look smaller by less than it is allowed to be.
