@@ -5,6 +5,13 @@ import type { Action, Security } from './callers.ts'
 import type { Ingest } from './ingest.ts'
 import type { StateLookUps } from './queries/owner-queries.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route takes its body as a stream, and looks after slow senders itself. */
+    streams?: boolean
+  }
+}
+
 export type GatewayServer = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>
 
 /** What the routes work with. */

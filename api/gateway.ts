@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { openToAll, type Security } from './callers.ts'
@@ -8,11 +10,14 @@ import { Ingest, type IngestOptions } from './ingest.ts'
 import { answerWithProblems, PROBLEM_TYPE, type ProblemOptions, problemBody, problemOf, sendProblem } from './problem.ts'
 import { RequestIds } from './request-ids.ts'
 import { batchRoutes } from './routes/batch.ts'
+import { eventRoutes } from './routes/events.ts'
+import { type Databases, listRoutes } from './routes/lists.ts'
+import { type Operations, operationRoutes, probeRoutes } from './routes/operations.ts'
 import { PREFIX } from './routes/outcome.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { tradeRoutes } from './routes/trades.ts'
 
-export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'> {
+export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'>, Databases, Operations {
   /** Signs request ids. */
   readonly secret: string
   /** Default: everybody may do everything. */
@@ -51,26 +56,52 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   limitBodyTime(server, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS)
+  await document(server)
 
   const requestIds = new RequestIds({ secret: options.secret, now: () => options.clock.now(), uuid: randomUUID })
   const gateway: Gateway = { ...options, security: options.security ?? openToAll, ingest: new Ingest({ ...options, requestIds }) }
   await server.register(
-    async (api: GatewayServer) => {
+    (api: GatewayServer, _options, done) => {
       tradeRoutes(api, gateway)
       requestRoutes(api, { ...gateway, requestIds })
+      listRoutes(api, gateway, options)
+      eventRoutes(api, gateway, options)
+      operationRoutes(api, gateway, options)
       // On its own: it takes bodies as streams.
-      await api.register(async (batch: GatewayServer) => batchRoutes(batch, gateway))
+      void api.register((batch: GatewayServer, _none, registered) => {
+        batchRoutes(batch, gateway)
+        registered()
+      })
+      done()
     },
     { prefix: PREFIX },
   )
+  probeRoutes(server, gateway)
+  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
+}
+
+/** OpenAPI, from the schemas that the routes validate and answer with. */
+async function document(server: GatewayServer): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Tradewind trade store', version: '1', description: 'Trades in, what became of them out. Errors are problem documents (RFC 9457).' },
+      tags: [
+        { name: 'trades', description: 'Send, read and delete trades' },
+        { name: 'requests', description: 'What became of a request' },
+        { name: 'queries', description: 'Lists and logs: eventually consistent' },
+        { name: 'operations', description: 'For those who run it' },
+      ],
+    },
+  })
+  await server.register(swaggerUi, { routePrefix: '/docs' })
 }
 
 /** Who sends its body too slowly is told so, and let go. Routes that take bodies of any length say `config: { streams: true }` and look after it themselves. */
 function limitBodyTime(server: GatewayServer, timeoutMs: number): void {
   server.addHook('onRequest', async (request, reply) => {
-    const { streams } = request.routeOptions.config as { streams?: boolean }
-    if (streams === true || request.headers['content-length'] === '0' || request.method === 'GET' || request.method === 'HEAD') return
+    if (request.routeOptions.config.streams === true || request.headers['content-length'] === '0' || request.method === 'GET' || request.method === 'HEAD') return
     const timer = setTimeout(() => {
       if (request.raw.complete) return
       if (reply.sent) {

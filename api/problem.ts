@@ -27,8 +27,11 @@ export const ProblemSchema = Type.Object(
     trade_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
     version: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
   },
-  { $id: 'Problem', title: 'Problem', description: 'What went wrong (RFC 9457)' },
+  { title: 'Problem', description: 'What went wrong (RFC 9457)' },
 )
+
+/** A problem as the answer of a route. */
+export const ProblemAnswer = { description: 'What went wrong', content: { 'application/problem+json': { schema: ProblemSchema } } } as const
 
 export interface ProblemOptions {
   readonly status: number

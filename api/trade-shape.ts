@@ -17,7 +17,7 @@ export const TradeSchema = Type.Object(
     created_date: day('A calendar day', '2026-12-11'),
   },
   {
-    $id: 'Trade',
+
     title: 'Trade',
     description: 'A trade. Unknown fields are kept and passed on, numbers with all their digits; expired, last_updated and expired_at are ignored.',
     additionalProperties: true,

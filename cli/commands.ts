@@ -13,9 +13,9 @@ const ROLE_FLAGS = `  --data DIR               folder of the state directory and
 export const COMMANDS: readonly Command[] = [
   {
     name: 'demo',
-    summary: 'everything at once: stack, processor, sinks, load, one line a second',
+    summary: 'everything at once: stack, processor, sinks, gateway, load, one line a second',
     help: `tradewind demo: brings up Kafka, PostgreSQL and MongoDB on free loopback ports, starts the processor,
-both sinks and a load generator, and prints one line a second until Ctrl-C.
+both sinks, the HTTP gateway and a load generator, and prints one line a second until Ctrl-C.
 
   --for DURATION           run that long, then drain, check the results and exit (20s, 2m)
   --rate N                 trades a second (default 2000)

@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createGateway } from '../api/gateway.ts'
 import { GATEWAY_MIGRATIONS, PostgresClaims } from '../api/databases/claims.ts'
+import { MongoTradeEvents } from '../api/databases/trade-events.ts'
+import { PostgresTradeRows } from '../api/databases/trade-rows.ts'
 import { OwnerQueries } from '../api/queries/owner-queries.ts'
+import type { Settings } from '../config/settings.ts'
 import { AccumulatingProducer } from '../kafka/accumulating-producer.ts'
 import type { KafkaClient } from '../ports/kafka-client.ts'
+import { sleep } from '../ports/clock.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { migrate } from '../sinks/postgres/migrate.ts'
 import { TRADE_MIGRATIONS } from '../sinks/postgres/migrations.ts'
 import { tradeTopics } from '../topology/trade-topics.ts'
 import { parseArguments } from './arguments.ts'
 import { connectionOf } from './connections.ts'
+import { lagOf } from './demo/drained.ts'
 import { EXIT, PersonsMistake } from './exit.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import type { GatewayStatus } from './gateway-status.ts'
@@ -31,7 +37,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values } = settings
   const stop = stopRequested()
   const kafka = connectKafka(values, await connectionOf(settings, 'brokers'), 'tradewind-gateway')
-  const pool = postgresPool(await connectionOf(settings, 'postgres'))
+  const postgresUrl = await connectionOf(settings, 'postgres')
+  const pool = postgresPool(postgresUrl)
+  const mongoUrl = await connectionOf(settings, 'mongo')
+  const mongo = new MongoClient(mongoUrl, { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000, socketTimeoutMS: 15_000, maxPoolSize: CONNECTIONS })
   const topic = tradeTopics(values['topics.prefix']).ingested
   const producer = new AccumulatingProducer({ producer: kafka.client.producer(), clock: systemClock })
   const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => `0_${partition}`, clock: systemClock })
@@ -44,15 +53,21 @@ export async function run(argv: readonly string[]): Promise<number> {
     failpoint: failpointFromEnvironment(),
     topic,
     partitions: () => partitionsOf(kafka.client, topic),
+    trades: new PostgresTradeRows(pool),
+    events: new MongoTradeEvents(mongo, databaseOf(mongoUrl)),
+    expire: () => state.expire(),
+    lags: () => lagsOf(kafka.client, values),
     secret: values['http.secret'] ?? (await keptSecret(values['data.dir'])),
     unexpected: (error) => process.stderr.write(`unexpected: ${error.stack ?? error.message}\n`),
   })
   const migrating = new AbortController()
   const forgetting = setInterval(() => void claims.forget().catch(() => {}), FORGET_INTERVAL_MS)
   try {
-    const migrated = migrateWhenThere(pool, migrating.signal)
+    const migrated = migrateWhenThere(postgresUrl, migrating.signal)
+    // Waited for below, once it listens.
+    migrated.catch(() => {})
     const url = await listen(server, values['http.listen'])
-    process.stdout.write(`${url}\n`)
+    process.stdout.write(`${url}/docs\n`)
     const status: GatewayStatus = { role: 'gateway', url }
     tellParent(status)
     await Promise.race([stop.promise, migrated.then(() => stop.promise)])
@@ -65,6 +80,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     await producer.close()
     await kafka.close()
     await pool.end()
+    await mongo.close()
     leaveParent()
   }
 }
@@ -93,22 +109,39 @@ function postgresPool(url: string): pg.Pool {
 }
 
 /** The gateway serves what does not need PostgreSQL while that is away. A schema that is newer than this program ends it. */
-async function migrateWhenThere(pool: pg.Pool, signal: AbortSignal): Promise<void> {
+async function migrateWhenThere(url: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    // On a connection of its own: an index on a large table takes longer than a statement of the pool may.
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000, application_name: 'tradewind gateway' })
+    client.on('error', () => undefined)
     try {
-      const client = await pool.connect()
-      try {
-        await migrate(client, 'trades', TRADE_MIGRATIONS)
-        await migrate(client, 'gateway', GATEWAY_MIGRATIONS)
-      } finally {
-        client.release()
-      }
+      await client.connect()
+      await migrate(client, 'trades', TRADE_MIGRATIONS)
+      await migrate(client, 'gateway', GATEWAY_MIGRATIONS)
       return
     } catch (error) {
       if (error instanceof Error && error.name === 'SinkFatalError') throw error
-      await new Promise((resolve) => setTimeout(resolve, MIGRATION_PAUSE_MS))
+      await sleep(systemClock, MIGRATION_PAUSE_MS, signal)
+    } finally {
+      await client.end().catch(() => {})
     }
   }
+}
+
+/** As the sink chooses it. */
+function databaseOf(url: string): string {
+  return /^[^/]+:\/\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? 'tradewind'
+}
+
+async function lagsOf(client: KafkaClient, settings: Settings): Promise<Record<string, number>> {
+  const { ingested, processed, audit, expired } = tradeTopics(settings['topics.prefix'])
+  const application = settings['application.id']
+  const groups: readonly (readonly [string, readonly string[]])[] = [
+    [application, [ingested]],
+    [`${application}-sink-postgres`, [processed]],
+    [`${application}-sink-mongo`, [audit, processed, expired]],
+  ]
+  return Object.fromEntries(await Promise.all(groups.map(async ([group, topics]) => [group, await lagOf(client, group, topics)] as const)))
 }
 
 /** One for all gateways of a data folder, and the same after a restart. */

@@ -123,7 +123,7 @@ export class OwnerQueries implements StateLookUps {
 
   async #pausedLook(): Promise<void> {
     const { clock } = this.#options
-    await sleep(clock, this.#refreshedMs + REFRESH_PAUSE_MS - clock.monotonicMs(), this.#closing.signal)
+    await sleep(clock, Math.max(0, this.#refreshedMs + REFRESH_PAUSE_MS - clock.monotonicMs()), this.#closing.signal)
     this.#refreshedMs = clock.monotonicMs()
     await this.#look()
   }

@@ -5,7 +5,7 @@ import { Type } from 'typebox'
 import { ArraySplitter, BrokenBodyError, LineSplitter } from '../batch/item-splitter.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { preferredWaitS } from '../prefer.ts'
-import { badRequest, problemBody, ProblemError, problemOf, ProblemSchema } from '../problem.ts'
+import { badRequest, problemBody, ProblemError, problemOf, ProblemAnswer, ProblemSchema } from '../problem.ts'
 import { checkTrade, TradeSchema } from '../trade-shape.ts'
 import { refusalProblem, RequestSchema, requestBody } from './outcome.ts'
 import { header, traceHeaders } from './trades.ts'
@@ -19,7 +19,7 @@ const SILENCE_MS = 30_000
 
 const ResultSchema = Type.Object(
   { index: Type.Integer({ description: 'Position in the body, from 0' }), status: Type.Integer({ description: 'As if the item had been sent alone' }), request: Type.Optional(RequestSchema), problem: Type.Optional(ProblemSchema) },
-  { $id: 'BatchResult', title: 'Batch result' },
+  { title: 'Batch result' },
 )
 
 /** POST of many trades in one body, of any length: it is worked off while it comes. */
@@ -35,7 +35,7 @@ export function batchRoutes(server: GatewayServer, gateway: Gateway): void {
       tags: ['trades'],
       headers: Type.Object({ prefer: Type.Optional(Type.String({ examples: ['wait=2'] })), 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }),
       body: { content: { 'application/json': { schema: Type.Array(TradeSchema, { minItems: 1 }) }, [NDJSON]: { schema: TradeSchema } } },
-      response: { 207: Type.Object({ results: Type.Array(ResultSchema) }), 400: ProblemSchema, 415: ProblemSchema, 503: ProblemSchema },
+      response: { 207: Type.Object({ results: Type.Array(ResultSchema) }), 400: ProblemAnswer, 415: ProblemAnswer, 503: ProblemAnswer },
     },
     // Each item is checked as bytes, when it comes.
     validatorCompiler: (route) => (route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)),

@@ -20,7 +20,7 @@ export const RequestSchema = Type.Object(
     outcome: nullable(Type.String({ description: 'CREATED, UPDATED, REPLACED, DUPLICATE, DELETED; refused: STALE_VERSION, PAST_MATURITY, INVALID, NOT_FOUND' })),
     reason: nullable(Type.String({ description: 'For people: what was found, what was expected' })),
   },
-  { $id: 'Request', title: 'Request' },
+  { title: 'Request' },
 )
 
 export function requestBody(requestId: RequestId, status: RequestStatus): Type.Static<typeof RequestSchema> {

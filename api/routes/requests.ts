@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { preferredWaitS } from '../prefer.ts'
-import { notFound, ProblemSchema } from '../problem.ts'
+import { notFound, ProblemAnswer } from '../problem.ts'
 import type { RequestIds } from '../request-ids.ts'
 import { RequestSchema, requestBody } from './outcome.ts'
 
@@ -15,7 +15,7 @@ export function requestRoutes(server: GatewayServer, gateway: Gateway & { readon
       tags: ['requests'],
       params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 200, description: 'As in the Location that the request was answered with' }) }),
       headers: Type.Object({ prefer: Type.Optional(Type.String({ description: 'wait=N: while it is pending the answer is held, N seconds at most', examples: ['wait=2'] })) }),
-      response: { 200: RequestSchema, 400: ProblemSchema, 404: ProblemSchema, 410: ProblemSchema, 503: ProblemSchema },
+      response: { 200: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 410: ProblemAnswer, 503: ProblemAnswer },
     },
     preHandler: allow(gateway, 'trades:read'),
     async handler(request, reply) {

@@ -7,7 +7,7 @@ import { murmur2, partitionOf } from '../../records/murmur2.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import type { Command } from '../ingest.ts'
 import { preferredWaitS } from '../prefer.ts'
-import { notFound, ProblemError, ProblemSchema } from '../problem.ts'
+import { notFound, ProblemError, ProblemAnswer } from '../problem.ts'
 import { type CheckedTrade, checkTrade, TradeSchema } from '../trade-shape.ts'
 import { RequestSchema, requestBody, requestPath, sendOutcome } from './outcome.ts'
 
@@ -24,7 +24,7 @@ const RequestHeaders = Type.Object({
   traceparent: Type.Optional(Type.String({ description: 'W3C trace context: goes with the trade all the way' })),
 })
 
-const Problems = { 400: ProblemSchema, 413: ProblemSchema, 415: ProblemSchema, 422: ProblemSchema, 503: ProblemSchema }
+const Problems = { 400: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 503: ProblemAnswer }
 
 /** POST, GET and DELETE of one trade. */
 export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
@@ -57,7 +57,7 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       tags: ['trades'],
       params: TradeIdParams,
       headers: RequestHeaders,
-      response: { 200: RequestSchema, 202: RequestSchema, 404: ProblemSchema, ...Problems },
+      response: { 200: RequestSchema, 202: RequestSchema, 404: ProblemAnswer, ...Problems },
     },
     preHandler: allow(gateway, 'trades:write'),
     handler: (request, reply) => submit(request, reply, commandOf(request, request.params.id, undefined)),
@@ -69,7 +69,7 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       summary: 'The latest state of a trade, from the state store of the instance that owns it',
       tags: ['trades'],
       params: TradeIdParams,
-      response: { 200: StoredTradeSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
+      response: { 200: StoredTradeSchema, 400: ProblemAnswer, 404: ProblemAnswer, 503: ProblemAnswer },
     },
     preHandler: allow(gateway, 'trades:read'),
     async handler(request, reply) {
@@ -108,7 +108,7 @@ async function sendJson(reply: FastifyReply, json: Buffer): Promise<void> {
 
 export const StoredTradeSchema = Type.Object(
   { ...TradeSchema.properties, expired: Type.Boolean(), last_updated: Type.String({ format: 'date-time' }) },
-  { $id: 'StoredTrade', title: 'Stored trade', additionalProperties: true },
+  { title: 'Stored trade', additionalProperties: true },
 )
 
 /** Of the trace of the caller. */

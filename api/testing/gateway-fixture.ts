@@ -4,6 +4,8 @@ import { type RequestAnswer, writeRequestState } from '../../processors/request-
 import { TRADE_PREFIX_BYTES, TradeEntry } from '../../processors/trade-state.ts'
 import { createGateway, type GatewayOptions } from '../gateway.ts'
 import type { GatewayServer } from '../gateway-parts.ts'
+import type { AuditFilter, EventDocument, EventKey, TradeEvents } from '../databases/trade-events.ts'
+import type { ListedRow, Page, TradeFilter, TradeRows, VersionRow } from '../databases/trade-rows.ts'
 import type { Claim, IdempotencyClaims } from '../ingest.ts'
 import type { StateLookUps } from '../queries/owner-queries.ts'
 
@@ -22,6 +24,8 @@ export class GatewayFixture {
   lookUp: (store: string, partition: number, key: string, waitMs: number) => Promise<void> = async () => {}
   readonly claims = new MemoryClaims()
   readonly unexpected: Error[] = []
+  readonly trades = new MemoryRows()
+  readonly events = new MemoryEvents()
   partitions: () => Promise<number> = async () => 12
   #server: GatewayServer | undefined
 
@@ -50,6 +54,10 @@ export class GatewayFixture {
       topic: 'trade.ingested',
       partitions: () => fixture.partitions(),
       secret: 'x'.repeat(32),
+      trades: fixture.trades,
+      events: fixture.events,
+      expire: async () => 7,
+      lags: async () => ({ trades: 3 }),
       unexpected: (error) => fixture.unexpected.push(error),
       ...options,
     })
@@ -65,6 +73,10 @@ export class GatewayFixture {
     this.claims.claimed.clear()
     this.claims.isAway = false
     this.unexpected.length = 0
+    this.trades.rows = []
+    this.trades.isAway = false
+    this.events.documents = []
+    this.events.isAway = false
     this.partitions = async () => 12
   }
 
@@ -98,5 +110,47 @@ export class MemoryClaims implements IdempotencyClaims {
     const first = this.claimed.get(key) ?? claim
     this.claimed.set(key, first)
     return first
+  }
+}
+
+export class MemoryRows implements TradeRows {
+  rows: (ListedRow & VersionRow & { readonly bookId: string })[] = []
+  isAway = false
+  readonly filters: TradeFilter[] = []
+
+  async list(filter: TradeFilter, { after = '', limit }: Page<string>): Promise<readonly ListedRow[]> {
+    if (this.isAway) throw new Error('connect ECONNREFUSED')
+    this.filters.push(filter)
+    return this.rows.filter(({ trade_id, bookId }) => trade_id > after && (filter.bookId === undefined || filter.bookId === bookId)).slice(0, limit)
+  }
+
+  async versions(tradeId: string, { after = 0, limit }: Page<number>): Promise<readonly VersionRow[]> {
+    if (this.isAway) throw new Error('connect ECONNREFUSED')
+    return this.rows.filter(({ trade_id, version }) => trade_id === tradeId && version > after).slice(0, limit)
+  }
+
+  async counts(): Promise<Record<string, number>> {
+    return { live: this.rows.length, expired: 0, deleted: 0 }
+  }
+}
+
+export class MemoryEvents implements TradeEvents {
+  /** The newest first. */
+  documents: EventDocument[] = []
+  isAway = false
+  readonly filters: AuditFilter[] = []
+
+  async audit(filter: AuditFilter, { after, limit }: { after: EventKey | undefined; limit: number }): Promise<readonly EventDocument[]> {
+    if (this.isAway) throw new Error('no primary')
+    this.filters.push(filter)
+    return this.documents.filter(({ timestampMs, id }) => after === undefined || timestampMs < after.timestampMs || (timestampMs === after.timestampMs && id < after.id)).slice(0, limit)
+  }
+
+  async ofTrade(collection: string, tradeId: string, limit: number): Promise<readonly EventDocument[]> {
+    return collection === 'audit' ? this.documents.filter(({ fields }) => fields['trade_id'] === tradeId).slice(0, limit) : []
+  }
+
+  async outcomesSince(): Promise<Record<string, number>> {
+    return { CREATED: 120 }
   }
 }

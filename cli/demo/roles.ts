@@ -1,4 +1,5 @@
 import { environmentVariableOf, type LoadedSettings } from '../../config/load-settings.ts'
+import type { GatewayStatus } from '../gateway-status.ts'
 import type { ProcessorStatus } from '../processor-status.ts'
 import type { ProduceStatus } from '../produce-status.ts'
 import type { RunningStack } from '../running-stack.ts'
@@ -20,6 +21,7 @@ export class Roles {
   processor: Role<ProcessorStatus> | undefined
   postgres: Role<SinkStatus> | undefined
   mongo: Role<SinkStatus> | undefined
+  gateway: Role<GatewayStatus> | undefined
   load: Role<ProduceStatus> | undefined
   /** Whether the load generator has sent what it was to send. */
   loadEnded = false
@@ -31,13 +33,14 @@ export class Roles {
     this.#options = options
   }
 
-  /** The processor and the sinks. */
+  /** The processor, the sinks and the gateway, which says where it listens. */
   start(): void {
     const { say } = this.#options
     const environment = this.#environment()
     this.processor = new Role('processor', ['processor'], say, environment)
     this.postgres = new Role('sink postgres', ['sink', 'postgres'], say, environment)
     this.mongo = new Role('sink mongo', ['sink', 'mongo'], say, environment)
+    this.gateway = new Role('gateway', ['gateway'], say, environment)
   }
 
   startLoad(load: { rate: number; seed: number; forMs: number | undefined }): void {
@@ -55,7 +58,7 @@ export class Roles {
   }
 
   get all(): Role<unknown>[] {
-    return [this.load, this.processor, this.postgres, this.mongo].filter((role) => role !== undefined)
+    return [this.load, this.gateway, this.processor, this.postgres, this.mongo].filter((role) => role !== undefined)
   }
 
   /** Throws if a role has ended by itself. The load generator may: its time is up. */
@@ -69,7 +72,7 @@ export class Roles {
 
   /** In order: no more input, then what works on it, then what takes its output. */
   async stopAll(): Promise<void> {
-    await this.#stop(this.load)
+    await Promise.all([this.#stop(this.load), this.#stop(this.gateway)])
     await this.#stop(this.processor)
     await Promise.all([this.#stop(this.postgres), this.#stop(this.mongo)])
   }
@@ -81,6 +84,8 @@ export class Roles {
     const given = [...sources].filter(([, source]) => source.startsWith('flag')).map(([name]) => [environmentVariableOf(name), String(values[name])])
     return {
       ...process.env,
+      // Several demos may run on a machine: a port that is free, unless one is asked for.
+      ...(sources.get('http.listen') === 'default' && { [environmentVariableOf('http.listen')]: '127.0.0.1:0' }),
       ...Object.fromEntries(given),
       [environmentVariableOf('kafka.brokers')]: stack.brokers,
       [environmentVariableOf('postgres.url')]: stack.postgres,

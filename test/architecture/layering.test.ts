@@ -30,7 +30,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['stores/'],
   // cli: the pool that the gateway's parts share
   pg: ['sinks/postgres/', 'api/', 'cli/gateway.ts'],
-  mongodb: ['sinks/mongo/', 'api/'],
+  mongodb: ['sinks/mongo/', 'api/', 'cli/gateway.ts'],
   fastify: ['api/'],
   '@fastify/swagger': ['api/'],
   '@fastify/swagger-ui': ['api/'],

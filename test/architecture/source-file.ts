@@ -21,7 +21,7 @@ export interface SourceFile {
 
 /** The product's TypeScript: not tests, nor what serves development. */
 export function productFiles(root: string): SourceFile[] {
-  const tests = ['test', '**/*.test.ts', 'processors/testing', 'sinks/testing']
+  const tests = ['test', '**/*.test.ts', 'processors/testing', 'sinks/testing', 'api/testing']
   const exclude = ['node_modules', 'dist', '.tradewind', 'dev', 'bench', 'docs', 'deploy', ...tests]
   return globSync('*/**/*.ts', { cwd: root, exclude }).map((path) => parse(path, readFileSync(join(root, path), 'utf8')))
 }

@@ -65,6 +65,35 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
     expect((await call('GET', location, { headers: WAIT })).body).toMatchObject({ status: 'SUCCESS', outcome: 'CREATED', trade_id: 'G3', version: 1 })
   })
 
+  test('lists, versions, audit and timeline: page by page, of what the sinks have written', async () => {
+    for (let n = 0; n < 7; n++) await post(`L${n}`, { book_id: 'BOOK', note: 1.5 })
+    await post('L3', { version: 2, book_id: 'BOOK' }, WAIT)
+    const all = async (path: string): Promise<Record<string, unknown>[]> => {
+      const found: Record<string, unknown>[] = []
+      for (let cursor: unknown = ''; cursor !== null; ) {
+        const { body } = await call('GET', `${path}limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`)
+        found.push(...(body['items'] as Record<string, unknown>[])) // as the schema says
+        cursor = body['next']
+      }
+      return found
+    }
+    await environment.until('the rows are there', async () => (await call('GET', '/api/v1/trades/L3/versions')).status === 200 && (await all('/api/v1/trades/L3/versions?')).length === 2)
+    expect((await all('/api/v1/trades/book/BOOK?')).map((trade) => [trade['trade_id'], trade['version']])).toEqual(Array.from({ length: 7 }, (_, n) => [`L${n}`, n === 3 ? 2 : 1]))
+    expect((await all('/api/v1/trades?book=BOOK&expired=false&maturity_from=2027-05-20&')).at(0)).toEqual({ trade_id: 'L0', ...TRADE, book_id: 'BOOK', note: 1.5, expired: false, last_updated: expect.any(String) })
+    expect(await all('/api/v1/trades?maturity_from=2027-05-21&')).toEqual([])
+    const audit = await environment.until('the audit is there', async () => {
+      const entries = await all('/api/v1/audit-logs?trade_id=L3&')
+      return entries.length === 2 && entries
+    })
+    expect(audit.map((entry) => entry['outcome'])).toEqual(['UPDATED', 'CREATED'])
+    expect((await all('/api/v1/audit-logs?')).length).toBeGreaterThan(8)
+    const { body: timeline } = await call('GET', '/api/v1/trades/L3/timeline')
+    expect(timeline).toMatchObject({ trade_id: 'L3', state: { version: 2 }, versions: [{ version: 1 }, { version: 2 }] })
+    expect((await call('GET', '/api/v1/health')).body).toMatchObject({ status: 'up' })
+    expect((await call('GET', '/api/v1/statistics')).body).toMatchObject({ trades: { expired: 0 } })
+    expect((await call('POST', '/api/v1/expire-trades')).body).toEqual({ expired: 0 })
+  })
+
   test('owners killed, moved and started again: no answer is wrong', async () => {
     const accepted = await Promise.all(Array.from({ length: 40 }, (_, n) => post(`M${n}`, {}, WAIT)))
     const paths = accepted.map(({ body }) => `/api/v1/requests/${body['request_id']}`)

@@ -1,0 +1,111 @@
+import { Type } from 'typebox'
+import { readTradeState } from '../../processors/trade-state.ts'
+import { ByteView } from '../../records/byte-view.ts'
+import { murmur2, partitionOf } from '../../records/murmur2.ts'
+import { readCursor, writeCursor } from '../cursor.ts'
+import { databaseCall } from '../databases/database-call.ts'
+import type { EventDocument } from '../databases/trade-events.ts'
+import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
+import { notFound, ProblemAnswer } from '../problem.ts'
+import type { Databases } from './lists.ts'
+import { TradeIdParams } from './trades.ts'
+
+const DEFAULT_LIMIT = 50
+/** Of each kind, in a timeline. */
+const TIMELINE_LIMIT = 500
+const Word = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z_]+$' })
+const Moment = Type.String({ format: 'date-time', description: 'ISO 8601', examples: ['2026-12-11T00:00:00Z'] })
+const Entry = Type.Object({ id: Type.String(), timestamp: Type.String({ format: 'date-time' }) }, { additionalProperties: true })
+const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
+
+/** The audit log and the timeline of a trade. */
+export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, events }: Databases): void {
+  server.get('/audit-logs', {
+    schema: {
+      operationId: 'listAudit',
+      summary: 'Audit entries, the newest first, page by page',
+      description: 'Eventually consistent, kept for 90 days by default. One entry for every record that came in, and one for every expiry.',
+      tags: ['queries'],
+      querystring: Type.Object(
+        {
+          trade_id: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$' })),
+          action: Type.Optional(Word),
+          status: Type.Optional(Word),
+          outcome: Type.Optional(Word),
+          from: Type.Optional(Moment),
+          to: Type.Optional(Moment),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: DEFAULT_LIMIT })),
+          cursor: Type.Optional(Type.String({ maxLength: 1_000 })),
+        },
+        { additionalProperties: false },
+      ),
+      response: { 200: Type.Object({ items: Type.Array(Entry), next: Type.Union([Type.String(), Type.Null()]) }), ...Errors },
+    },
+    preHandler: allow(gateway, 'audit:read'),
+    async handler({ query }) {
+      const { limit = DEFAULT_LIMIT, cursor, trade_id: tradeId, from, to, ...same } = query
+      const key = cursor === undefined ? undefined : readCursor<[number, string]>(cursor, ['number', 'string'])
+      const filter = { ...same, tradeId, fromMs: from === undefined ? undefined : Date.parse(from), toMs: to === undefined ? undefined : Date.parse(to) }
+      const after = key === undefined ? undefined : { timestampMs: key[0], id: key[1] }
+      const found = await databaseCall('MongoDB', () => events.audit(filter, { after, limit: limit + 1 }))
+      const items = found.slice(0, limit)
+      const last = items.at(-1)
+      return { items: items.map(entryOf), next: found.length > limit && last !== undefined ? writeCursor([last.timestampMs, last.id]) : null }
+    },
+  })
+
+  server.get('/trades/:id/timeline', {
+    schema: {
+      operationId: 'getTimeline',
+      summary: 'All that happened to one trade, in one answer',
+      description: 'Its state in the store of its owner, its versions in PostgreSQL, and what came in, became of it and was written, from MongoDB, by time.',
+      tags: ['queries'],
+      params: TradeIdParams,
+      response: {
+        200: Type.Object({
+          trade_id: Type.String(),
+          state: Type.Unknown({ description: 'As GET /trades/{id}; null: unknown or deleted' }),
+          repair_case: Type.Unknown({ description: 'The last refusal, while it is open' }),
+          versions: Type.Array(Type.Unknown()),
+          events: Type.Array(Type.Object({ kind: Type.Union([Type.Literal('audit'), Type.Literal('state'), Type.Literal('event')]), id: Type.String(), timestamp: Type.String({ format: 'date-time' }) }, { additionalProperties: true })),
+        }),
+        404: ProblemAnswer,
+        ...Errors,
+      },
+    },
+    preHandler: allow(gateway, 'audit:read'),
+    async handler({ params: { id } }) {
+      const key = Buffer.from(id)
+      const read = (collection: Parameters<typeof events.ofTrade>[0]) => databaseCall('MongoDB', () => events.ofTrade(collection, id, TIMELINE_LIMIT))
+      const [stored, versions, audit, states, happened] = await Promise.all([
+        gateway.state.get('trades', partitionOf(murmur2(key, 0, key.length), await gateway.partitions()), id),
+        databaseCall('PostgreSQL', () => trades.versions(id, { after: undefined, limit: TIMELINE_LIMIT })),
+        read('audit'),
+        read('trade_history'),
+        read('trade_events'),
+      ])
+      const all = [...ofKind('audit', audit), ...ofKind('state', states), ...ofKind('event', happened)]
+      if (stored === undefined && versions.length === 0 && all.length === 0) throw notFound(`nothing is known of a trade ${JSON.stringify(id)}`)
+      const state = stored === undefined ? undefined : readTradeState(new ByteView(stored))
+      return {
+        trade_id: id,
+        state: parsed(state?.json),
+        repair_case: parsed(state?.repairCase?.json),
+        versions: versions.map(({ json }) => JSON.parse(json)),
+        events: all.toSorted((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0)),
+      }
+    },
+  })
+}
+
+function entryOf({ id, timestampMs, fields }: EventDocument): { id: string; timestamp: string } {
+  return { ...fields, id, timestamp: new Date(timestampMs).toISOString() }
+}
+
+function ofKind<Kind extends string>(kind: Kind, documents: readonly EventDocument[]): { kind: Kind; id: string; timestamp: string }[] {
+  return documents.map((document) => ({ ...entryOf(document), kind }))
+}
+
+function parsed(json: Buffer | undefined): unknown {
+  return json === undefined ? null : JSON.parse(json.toString())
+}

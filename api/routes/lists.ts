@@ -1,0 +1,107 @@
+import type { FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import { readCursor, writeCursor } from '../cursor.ts'
+import { databaseCall } from '../databases/database-call.ts'
+import type { TradeEvents } from '../databases/trade-events.ts'
+import type { TradeFilter, TradeRows } from '../databases/trade-rows.ts'
+import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
+import { badRequest, notFound, ProblemAnswer } from '../problem.ts'
+import { StoredTradeSchema, TradeIdParams } from './trades.ts'
+
+export interface Databases {
+  readonly trades: TradeRows
+  readonly events: TradeEvents
+}
+
+const Identifier = Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$' })
+const Day = Type.String({ format: 'date', pattern: '^(?!0000)' })
+/** Of every list. */
+const PAGE = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+  cursor: Type.Optional(Type.String({ maxLength: 1_000, description: '`next` of the page before' })),
+}
+const FILTER = { expired: Type.Optional(Type.Boolean()), maturity_from: Type.Optional(Day), maturity_to: Type.Optional(Day) }
+const strict = { additionalProperties: false }
+const Trades = Type.Object({ items: Type.Array(StoredTradeSchema), next: Type.Union([Type.String(), Type.Null()], { description: 'Cursor of the next page; null: this is the last one' }) })
+const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
+const DEFAULT_LIMIT = 50
+
+interface ListQuery {
+  readonly limit?: number
+  readonly cursor?: string
+  readonly expired?: boolean
+  readonly maturity_from?: string
+  readonly maturity_to?: string
+}
+
+/** Lists of trades, from PostgreSQL: eventually consistent. */
+export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: Databases): void {
+  server.get('/trades', {
+    schema: {
+      operationId: 'listTrades',
+      summary: 'Trades, page by page, by trade_id',
+      description: 'Eventually consistent. A page is stable under writes: no trade is shown twice or left out because another one was written.',
+      tags: ['queries'],
+      querystring: Type.Object({ book: Type.Optional(Identifier), counterparty: Type.Optional(Identifier), ...FILTER, ...PAGE }, strict),
+      response: { 200: Trades, ...Errors },
+    },
+    preHandler: allow(gateway, 'trades:read'),
+    handler: ({ query }, reply) => list(reply, { ...filterOf(query), bookId: query.book, counterpartyId: query.counterparty }, query),
+  })
+
+  server.get('/trades/book/:id', {
+    schema: {
+      operationId: 'listBook',
+      summary: 'The trades of a book, page by page',
+      tags: ['queries'],
+      params: Type.Object({ id: Identifier }),
+      querystring: Type.Object({ ...FILTER, ...PAGE }, strict),
+      response: { 200: Trades, ...Errors },
+    },
+    preHandler: allow(gateway, 'trades:read'),
+    handler: ({ query, params }, reply) => list(reply, { ...filterOf(query), bookId: params.id }, query),
+  })
+
+  server.get('/trades/:id/versions', {
+    schema: {
+      operationId: 'listVersions',
+      summary: 'All versions of a trade, each with its last accepted content, from the lowest',
+      tags: ['queries'],
+      params: TradeIdParams,
+      querystring: Type.Object(PAGE, strict),
+      response: { 200: Trades, 404: ProblemAnswer, ...Errors },
+    },
+    preHandler: allow(gateway, 'trades:read'),
+    async handler({ params, query }, reply) {
+      const { limit = DEFAULT_LIMIT, cursor } = query
+      const after = cursor === undefined ? undefined : readCursor<[number]>(cursor, ['number'])[0]
+      const rows = await databaseCall('PostgreSQL', () => trades.versions(params.id, { after, limit: limit + 1 }))
+      if (rows.length === 0 && after === undefined) throw notFound(`no version of trade ${JSON.stringify(params.id)} is known`)
+      await sendPage(reply, rows, limit, ({ version }) => [version])
+    },
+  })
+
+  async function list(reply: FastifyReply, filter: TradeFilter, { limit = DEFAULT_LIMIT, cursor }: ListQuery): Promise<void> {
+    if (filter.maturityFrom !== undefined && filter.maturityTo !== undefined && filter.maturityFrom > filter.maturityTo) {
+      throw badRequest('invalid-request', 'maturity_from is after maturity_to', [{ parameter: 'maturity_from', detail: `found ${filter.maturityFrom}, expected at most ${filter.maturityTo}` }])
+    }
+    const after = cursor === undefined ? undefined : readCursor<[string]>(cursor, ['string'])[0]
+    const rows = await databaseCall('PostgreSQL', () => trades.list(filter, { after, limit: limit + 1 }))
+    await sendPage(reply, rows, limit, (row) => [row.trade_id])
+  }
+}
+
+function filterOf({ expired, maturity_from: maturityFrom, maturity_to: maturityTo }: ListQuery): TradeFilter {
+  return { expired, maturityFrom, maturityTo }
+}
+
+/** One row more than the page was asked for: it says that there is another page. */
+async function sendPage<Row extends { readonly json: string }>(reply: FastifyReply, rows: readonly Row[], limit: number, keyOf: (row: Row) => readonly (string | number)[]): Promise<void> {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  const next = rows.length > limit && last !== undefined ? JSON.stringify(writeCursor(keyOf(last))) : 'null'
+  await reply
+    .type('application/json; charset=utf-8')
+    .serializer(String)
+    .send(`{"items":[${items.map(({ json }) => json).join(',')}],"next":${next}}`)
+}

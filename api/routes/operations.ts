@@ -1,0 +1,92 @@
+import { Type } from 'typebox'
+import type { Clock } from '../../ports/clock.ts'
+import { databaseCall, probe } from '../databases/database-call.ts'
+import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
+import { ProblemAnswer } from '../problem.ts'
+import type { Databases } from './lists.ts'
+
+export interface Operations {
+  /** Runs expiry in every instance; answers how many trades expired. */
+  readonly expire: () => Promise<number>
+  /** Records that each group has not worked off, by group. */
+  readonly lags: () => Promise<Readonly<Record<string, number>>>
+}
+
+/** Counting all rows takes its time: not more often than this. */
+const STATISTICS_AGE_MS = 5_000
+const OUTCOME_WINDOW_MS = 60_000
+
+const Part = Type.Object({ up: Type.Boolean(), detail: Type.Optional(Type.String()) })
+const HealthSchema = Type.Object({ status: Type.Union([Type.Literal('up'), Type.Literal('degraded')]), parts: Type.Object({ kafka: Part, processor: Part, postgres: Part, mongo: Part }) })
+const Numbers = Type.Record(Type.String(), Type.Number())
+
+export function operationRoutes(server: GatewayServer, gateway: Gateway, operations: Operations & Databases): void {
+  const { trades, events } = operations
+  const statistics = remembered(gateway.clock, STATISTICS_AGE_MS, async () => {
+    const [counts, outcomes, lag] = await Promise.all([
+      databaseCall('PostgreSQL', () => trades.counts()),
+      databaseCall('MongoDB', () => events.outcomesSince(gateway.clock.now() - OUTCOME_WINDOW_MS)),
+      operations.lags(),
+    ])
+    const rates = Object.fromEntries(Object.entries(outcomes).map(([outcome, count]) => [outcome, count / (OUTCOME_WINDOW_MS / 1_000)]))
+    return { trades: counts, outcomes_last_minute: outcomes, rates_per_second: rates, lag }
+  })
+
+  server.get('/statistics', {
+    schema: {
+      operationId: 'getStatistics',
+      summary: 'Counts, outcomes and rates of the last minute, lag of each group; some seconds old',
+      tags: ['operations'],
+      response: { 200: Type.Object({ trades: Numbers, outcomes_last_minute: Numbers, rates_per_second: Numbers, lag: Numbers }), 503: ProblemAnswer },
+    },
+    preHandler: allow(gateway, 'trades:read'),
+    handler: () => statistics(),
+  })
+
+  server.post('/expire-trades', {
+    schema: { operationId: 'expireTrades', summary: 'Run expiry now, in all instances', tags: ['operations'], response: { 200: Type.Object({ expired: Type.Integer() }), 503: ProblemAnswer } },
+    preHandler: allow(gateway, 'operate'),
+    handler: async () => ({ expired: await operations.expire() }),
+  })
+
+  server.get('/health', {
+    schema: { operationId: 'getHealth', summary: 'What works and what is away', tags: ['operations'], response: { 200: HealthSchema } },
+    async handler() {
+      const [kafka, processor, postgres, mongo] = await Promise.all([
+        probe(() => gateway.partitions()),
+        probe(() => gateway.state.get('trades', 0, '')),
+        probe(() => trades.list({}, { after: undefined, limit: 1 })),
+        probe(() => events.audit({}, { after: undefined, limit: 1 })),
+      ])
+      const status: 'up' | 'degraded' = [kafka, processor, postgres, mongo].every(({ up }) => up) ? 'up' : 'degraded'
+      return { status, parts: { kafka, processor, postgres, mongo } }
+    },
+  })
+}
+
+/** Probes of an orchestrator, at the root. Alive is who answers; ready is who can take trades. */
+export function probeRoutes(server: GatewayServer, gateway: Gateway): void {
+  const hidden = { schema: { hide: true } }
+  server.get('/livez', hidden, async () => ({ status: 'up' }))
+  for (const path of ['/readyz', '/startupz']) {
+    server.get(path, hidden, async (_request, reply) => {
+      const kafka = await probe(() => gateway.partitions())
+      return reply.code(kafka.up ? 200 : 503).send({ status: kafka.up ? 'up' : 'down', ...kafka })
+    })
+  }
+}
+
+/** The same answer for some time; those that ask while it is made share it. */
+function remembered<T>(clock: Clock, ageMs: number, make: () => Promise<T>): () => Promise<T> {
+  let last: { readonly atMs: number; readonly value: Promise<T> } | undefined
+  return () => {
+    if (last !== undefined && clock.monotonicMs() - last.atMs < ageMs) return last.value
+    const value = make()
+    last = { atMs: clock.monotonicMs(), value }
+    // A failure is not remembered.
+    value.catch(() => {
+      last = undefined
+    })
+    return value
+  }
+}

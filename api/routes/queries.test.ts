@@ -1,0 +1,155 @@
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { GatewayFixture, JSON_TYPE } from '../testing/gateway-fixture.ts'
+import { TRADE } from '../testing/gateway-fixture.ts'
+
+const at = await GatewayFixture.create()
+beforeEach(() => at.reset())
+afterAll(() => at.server.close())
+
+const get = (url: string) => at.server.inject({ url })
+const row = (n: number, bookId = 'B1') => ({ trade_id: `T${n}`, version: n, bookId, json: `{"trade_id":"T${n}","version":${n},"n":1.10}` })
+
+test('a list goes page by page, by cursor, digits as they are', async () => {
+  at.trades.rows = [1, 2, 3, 4, 5].map((n) => row(n))
+  const pages: string[][] = []
+  let url = '/api/v1/trades?limit=2'
+  for (;;) {
+    const answer = await get(url)
+    expect([answer.statusCode, answer.body.includes('"n":1.10')]).toEqual([200, true])
+    const { items, next } = answer.json<{ items: { trade_id: string }[]; next: string | null }>()
+    pages.push(items.map(({ trade_id }) => trade_id))
+    if (next === null) break
+    url = `/api/v1/trades?limit=2&cursor=${next}`
+  }
+  expect(pages).toEqual([['T1', 'T2'], ['T3', 'T4'], ['T5']])
+})
+
+test('filters reach the database as they are meant', async () => {
+  await get('/api/v1/trades?book=B%201&counterparty=CP&expired=false&maturity_from=2027-01-01&maturity_to=2027-12-31')
+  await get('/api/v1/trades/book/B2?expired=true')
+  expect(at.trades.filters.slice(-2)).toEqual([
+    { bookId: 'B 1', counterpartyId: 'CP', expired: false, maturityFrom: '2027-01-01', maturityTo: '2027-12-31' },
+    { bookId: 'B2', expired: true, maturityFrom: undefined, maturityTo: undefined },
+  ])
+})
+
+test('versions of a trade, page by page; of none: not found', async () => {
+  at.trades.rows = [1, 2, 3].map((n) => ({ ...row(n), trade_id: 'T1' }))
+  const first = (await get('/api/v1/trades/T1/versions?limit=2')).json()
+  const second = (await get(`/api/v1/trades/T1/versions?limit=2&cursor=${first.next}`)).json()
+  expect([...first.items, ...second.items].map(({ version }) => version)).toEqual([1, 2, 3])
+  expect(second.next).toBeNull()
+  expect((await get('/api/v1/trades/T9/versions')).statusCode).toBe(404)
+})
+
+test.each([
+  'trades?limit=0',
+  'trades?limit=501',
+  'trades?limit=x',
+  'trades?nothing=1',
+  'trades?book[$ne]=x',
+  'trades?book=%00',
+  'trades?book=',
+  `trades?book=${'x'.repeat(51)}`,
+  'trades?book=a&book=b',
+  'trades?expired=maybe',
+  'trades?maturity_from=2027-02-30',
+  'trades?maturity_from=0000-01-01',
+  'trades?maturity_from=2027-02-01&maturity_to=2027-01-01',
+  'trades?cursor=x',
+  'trades?cursor=WzFd',
+  `trades?cursor=${Buffer.from('["\u0000"]').toString('base64url')}`,
+  'trades/book/%00',
+  'trades/T1/versions?cursor=WyJhIl0',
+  'audit-logs?trade_id[$gt]=',
+  'audit-logs?status=$where',
+  'audit-logs?from=yesterday',
+  'audit-logs?cursor=WzFd',
+  "trades?maturity_from=2027-01-01';DROP TABLE trades--",
+])('GET /%s is 400, and no database is asked', async (path) => {
+  const asked = at.trades.filters.length + at.events.filters.length
+  const answer = await get(`/api/v1/${path}`)
+  expect([answer.statusCode, answer.headers['content-type']]).toEqual([400, 'application/problem+json'])
+  expect(at.trades.filters.length + at.events.filters.length).toBe(asked)
+  expect(at.unexpected).toEqual([])
+})
+
+test('an unknown parameter is named', async () => {
+  expect((await get('/api/v1/trades?bok=B1')).json().errors).toEqual([{ parameter: 'bok', detail: 'not known here' }])
+})
+
+test('audit entries, the newest first, also where many share a moment', async () => {
+  at.events.documents = ['c', 'b', 'a'].map((id) => ({ id, timestampMs: 1_000, fields: { trade_id: 'T1', outcome: 'CREATED' } }))
+  const first = (await get('/api/v1/audit-logs?limit=2&trade_id=T1&from=1970-01-01T00:00:00Z')).json()
+  const second = (await get(`/api/v1/audit-logs?limit=2&cursor=${first.next}`)).json()
+  expect([...first.items, ...second.items].map(({ id }) => id)).toEqual(['c', 'b', 'a'])
+  expect(first.items[0]).toEqual({ id: 'c', timestamp: '1970-01-01T00:00:01.000Z', trade_id: 'T1', outcome: 'CREATED' })
+  expect(at.events.filters.at(-2)).toMatchObject({ tradeId: 'T1', fromMs: 0 })
+})
+
+test('a timeline: state, versions and events of one trade', async () => {
+  for (let partition = 0; partition < 12; partition++) at.keep(partition, 'T1', '{"trade_id":"T1","version":2}')
+  at.trades.rows = [row(1)]
+  at.events.documents = [
+    { id: 'b', timestampMs: 2_000, fields: { trade_id: 'T1', outcome: 'UPDATED' } },
+    { id: 'a', timestampMs: 1_000, fields: { trade_id: 'T1', outcome: 'CREATED' } },
+  ]
+  const answer = (await get('/api/v1/trades/T1/timeline')).json()
+  expect(answer).toMatchObject({ trade_id: 'T1', state: { version: 2 }, repair_case: null, versions: [{ version: 1 }] })
+  expect(answer.events.map(({ kind, outcome }: { kind: string; outcome: string }) => [kind, outcome])).toEqual([
+    ['audit', 'CREATED'],
+    ['audit', 'UPDATED'],
+  ])
+  expect((await get('/api/v1/trades/T9/timeline')).statusCode).toBe(404)
+})
+
+test('a database that is away: 503, health says which, and what does not need it goes on', async () => {
+  at.trades.isAway = true
+  at.events.isAway = true
+  for (const path of ['trades', 'trades/T1/versions', 'audit-logs']) expect((await get(`/api/v1/${path}`)).statusCode, path).toBe(503)
+  expect((await get('/api/v1/health')).json()).toMatchObject({ status: 'degraded', parts: { kafka: { up: true }, postgres: { up: false }, mongo: { up: false } } })
+  expect((await at.server.inject({ method: 'POST', url: '/api/v1/trades', headers: JSON_TYPE, payload: JSON.stringify(TRADE) })).statusCode).toBe(202)
+  expect([(await get('/livez')).statusCode, (await get('/readyz')).statusCode]).toEqual([200, 200])
+  at.partitions = () => Promise.reject(new Error('no broker'))
+  expect([(await get('/livez')).statusCode, (await get('/readyz')).statusCode]).toEqual([200, 503])
+})
+
+test('statistics are made once for all who ask within some seconds', async () => {
+  at.trades.rows = [row(1)]
+  const first = (await get('/api/v1/statistics')).json()
+  expect(first).toEqual({ trades: { live: 1, expired: 0, deleted: 0 }, outcomes_last_minute: { CREATED: 120 }, rates_per_second: { CREATED: 2 }, lag: { trades: 3 } })
+  at.trades.rows = [row(1), row(2)]
+  expect((await get('/api/v1/statistics')).json()).toEqual(first)
+  await at.clock.advance(5_000)
+  expect((await get('/api/v1/statistics')).json().trades.live).toBe(2)
+})
+
+test('expiry on request answers the total', async () => {
+  expect((await at.server.inject({ method: 'POST', url: '/api/v1/expire-trades' })).json()).toEqual({ expired: 7 })
+})
+
+test('OpenAPI 3.1 names every call, and /docs shows it', async () => {
+  const api = (await get('/openapi.json')).json()
+  expect(api.openapi).toBe('3.1.0')
+  const calls = Object.entries<Record<string, { operationId: string }>>(api.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`))
+  expect(calls.toSorted()).toEqual([
+    'DELETE /api/v1/trades/{id}',
+    'GET /api/v1/audit-logs',
+    'GET /api/v1/health',
+    'GET /api/v1/requests/{id}',
+    'GET /api/v1/statistics',
+    'GET /api/v1/trades',
+    'GET /api/v1/trades/book/{id}',
+    'GET /api/v1/trades/{id}',
+    'GET /api/v1/trades/{id}/timeline',
+    'GET /api/v1/trades/{id}/versions',
+    'POST /api/v1/expire-trades',
+    'POST /api/v1/trades',
+    'POST /api/v1/trades:batch',
+  ])
+  expect((await get('/docs')).statusCode).toBe(200)
+  const { requestBody, responses } = api.paths['/api/v1/trades'].post
+  expect(Object.keys(responses['400'].content)).toEqual(['application/problem+json'])
+  const { example } = requestBody.content['application/json']
+  expect((await at.server.inject({ method: 'POST', url: '/api/v1/trades', headers: JSON_TYPE, payload: JSON.stringify(example) })).statusCode).toBe(202)
+})
