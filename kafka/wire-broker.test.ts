@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { ConnectionLostError, type TxnOffsetCommitRequest, UnsupportedVersionError } from '../ports/broker.ts'
+import { ConnectionLostError } from '../ports/broker.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { type Ranges, responseBody, UNUSED_PORT, type WireRequest, WireServer } from '../test/support/wire-server.ts'
 import { WireBroker } from './wire-broker.ts'
@@ -184,27 +184,6 @@ test('topics are made by the controller', async () => {
   expect(request.apiKey).toBe(CREATE_TOPICS)
   request.answer(Buffer.from('000000000100', 'hex'))
   expect(await creating).toEqual([])
-})
-
-test('transactions of the old kind are refused with what is needed, and nothing is sent', async () => {
-  const server = await listen()
-  const broker = brokerAt(server.address)
-  const produce = broker.produce(1, 'lane', { transactionalId: 'tx', transactionsV2: false, timeoutMs: 1, partitions: [] })
-  await expect(produce).rejects.toThrow(UnsupportedVersionError)
-  await expect(produce).rejects.toThrow('Kafka 4.0 or later')
-  const commit: TxnOffsetCommitRequest = {
-    transactionalId: 'tx',
-    transactionsV2: false,
-    producerId: 1,
-    producerEpoch: 0,
-    groupId: 'g',
-    generationId: 1,
-    memberId: '',
-    groupInstanceId: undefined,
-    offsets: [],
-  }
-  await expect(broker.txnOffsetCommit(1, 'lane', commit)).rejects.toThrow(UnsupportedVersionError)
-  expect(server.unread).toBe(0)
 })
 
 test.each(['localhost', ':9092', 'localhost:0', 'localhost:99999', 'localhost:kafka'])('%s is no address', (address) => {

@@ -1,6 +1,7 @@
 import type {
   Broker,
   ClusterFeatures,
+  EndTxnRequest,
   FetchRequest,
   FetchResponse,
   GroupGeneration,
@@ -14,9 +15,10 @@ import type {
   ProduceResponse,
   SyncGroupRequest,
   TopicPartition,
+  TransactionOwner,
   TxnOffsetCommitRequest,
 } from '../ports/broker.ts'
-import { ConnectionLostError, UnsupportedVersionError } from '../ports/broker.ts'
+import { ConnectionLostError } from '../ports/broker.ts'
 import type { Clock } from '../ports/clock.ts'
 import { Connection, type ConnectionOptions, SOFTWARE } from './connection.ts'
 import { type Address, Connections, type Place } from './connections.ts'
@@ -26,9 +28,9 @@ import { FrameMemory } from './protocol/frame-memory.ts'
 import { fetchApi } from './protocol/fetch.ts'
 import { deleteGroupsApi, describeGroupsApi, heartbeatApi, joinGroupApi, type LeaveGroupRequest, leaveGroupApi, syncGroupApi } from './protocol/groups.ts'
 import { type EpochQuestion, listOffsetsApi, type OffsetFetchRequest, offsetCommitApi, offsetFetchApi, offsetForLeaderEpochApi } from './protocol/offsets.ts'
-import { produceApi, transactionalProduceApi } from './protocol/produce.ts'
+import { produceApi, transactionalProduceApi, transactionalProduceV1Api } from './protocol/produce.ts'
 import { createTopicsApi, deleteRecordsApi, deleteTopicsApi, describeTopicConfigsApi } from './protocol/topics.ts'
-import { endTxnApi, initProducerIdApi, txnOffsetCommitApi } from './protocol/transactions.ts'
+import { addOffsetsToTxnApi, addPartitionsToTxnApi, endTxnApi, endTxnV1Api, initProducerIdApi, txnOffsetCommitApi, txnOffsetCommitV1Api } from './protocol/transactions.ts'
 
 /** A heartbeat is answered at once or not at all: on a connection that has died in silence, the session (6 s and more) would be over before the common limit. */
 const HEARTBEAT_TIMEOUT_MS = 3_000
@@ -111,18 +113,24 @@ export class WireBroker implements Broker {
 
   async produce(node: number, lane: string, request: ProduceRequest): Promise<ProduceResponse> {
     const { transactionalId, transactionsV2, timeoutMs } = request
-    if (transactionalId !== undefined) requireV2(transactionsV2)
-    const api = transactionalId === undefined ? produceApi : transactionalProduceApi
+    const api = transactionalId === undefined ? produceApi : transactionsV2 ? transactionalProduceApi : transactionalProduceV1Api
     return await this.#ask(node, lane, api, request, Math.max(this.#requestTimeoutMs, timeoutMs + ANSWER_GRACE_MS))
   }
 
   async txnOffsetCommit(node: number, lane: string, request: TxnOffsetCommitRequest) {
-    requireV2(request.transactionsV2)
-    return await this.#ask(node, lane, txnOffsetCommitApi, request)
+    return await this.#ask(node, lane, request.transactionsV2 ? txnOffsetCommitApi : txnOffsetCommitV1Api, request)
   }
 
-  endTxn(node: number, request: { transactionalId: string; producerId: number; producerEpoch: number; committed: boolean }) {
-    return this.#ask(node, 'transactions', endTxnApi, request)
+  endTxn(node: number, request: EndTxnRequest) {
+    return this.#ask(node, 'transactions', (request.transactionsV2 ?? true) ? endTxnApi : endTxnV1Api, request)
+  }
+
+  addPartitionsToTxn(node: number, request: TransactionOwner & { partitions: readonly TopicPartition[] }) {
+    return this.#ask(node, 'transactions', addPartitionsToTxnApi, request)
+  }
+
+  addOffsetsToTxn(node: number, request: TransactionOwner & { groupId: string }) {
+    return this.#ask(node, 'transactions', addOffsetsToTxnApi, request)
   }
 
   joinGroup(node: number, request: JoinGroupRequest): Promise<JoinGroupResponse> {
@@ -248,13 +256,6 @@ export class WireBroker implements Broker {
 const COORDINATOR_NOT_AVAILABLE = 15
 /** On the way, and in the broker's queues, beyond the time that a request tells the broker to wait. */
 const ANSWER_GRACE_MS = 5_000
-
-function requireV2(transactionsV2: boolean): void {
-  if (transactionsV2) return
-  throw new UnsupportedVersionError(
-    'transactions need transactions V2 (KIP-890): Kafka 4.0 or later, with the feature transaction.version finalised at 2 (kafka-features.sh upgrade --feature transaction.version=2)',
-  )
-}
 
 function parseAddress(text: string): Address {
   const colon = text.lastIndexOf(':')

@@ -23,7 +23,12 @@ export interface Broker {
   /** `lane` names the connection: requests of one lane to one node travel on one connection, in order, pipelined. */
   produce(node: number, lane: string, request: ProduceRequest): Promise<ProduceResponse>
   txnOffsetCommit(node: number, lane: string, request: TxnOffsetCommitRequest): Promise<(TopicPartition & { errorCode: number })[]>
-  endTxn(node: number, request: { transactionalId: string; producerId: number; producerEpoch: number; committed: boolean }): Promise<{ errorCode: number; producerId: number; producerEpoch: number }>
+  /** `transactionsV2`: default true. With V1 the epoch stays, and the answer has no identity: -1 each. */
+  endTxn(node: number, request: EndTxnRequest): Promise<{ errorCode: number; producerId: number; producerEpoch: number }>
+  /** Transactions V1 only: before the first Produce to each of the partitions. */
+  addPartitionsToTxn(node: number, request: TransactionOwner & { partitions: readonly TopicPartition[] }): Promise<(TopicPartition & { errorCode: number })[]>
+  /** Transactions V1 only: before TxnOffsetCommit. */
+  addOffsetsToTxn(node: number, request: TransactionOwner & { groupId: string }): Promise<{ errorCode: number }>
 
   /** On a connection of its own: the broker may hold it until every member has joined, up to the rebalance time-out. */
   joinGroup(node: number, request: JoinGroupRequest): Promise<JoinGroupResponse>
@@ -157,7 +162,7 @@ export interface PartitionOffset extends TopicPartition {
 
 export interface ProduceRequest {
   readonly transactionalId: string | undefined
-  /** Transactions V2: the broker adds partitions to the transaction itself (Produce v12). */
+  /** Transactions V2: the broker adds partitions to the transaction itself (Produce v12). V1: they were added with `addPartitionsToTxn`. */
   readonly transactionsV2: boolean
   readonly timeoutMs: number
   /** At most one record batch a partition (two: error 87). `records` are gathered into one write without a copy. */
@@ -206,6 +211,17 @@ export interface TxnOffsetCommitRequest extends GroupGeneration {
   readonly producerId: number
   readonly producerEpoch: number
   readonly offsets: readonly OffsetToCommit[]
+}
+
+export interface TransactionOwner {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export interface EndTxnRequest extends TransactionOwner {
+  readonly committed: boolean
+  readonly transactionsV2?: boolean
 }
 
 export interface JoinGroupRequest {

@@ -30,6 +30,9 @@ export const produceApi: Api<ProduceRequest, ProduceResponse> = {
 /** Transactions V2: from this version on the broker adds a partition to the transaction when the first batch for it arrives. */
 export const transactionalProduceApi: Api<ProduceRequest, ProduceResponse> = { ...produceApi, name: 'Produce in a transaction', minVersion: 12, since: '4.0' }
 
+/** Transactions V1: the highest version with which the broker does not add partitions by itself. */
+export const transactionalProduceV1Api: Api<ProduceRequest, ProduceResponse> = { ...produceApi, name: 'Produce in a transaction', maxVersion: 11 }
+
 const ALL_REPLICAS = -1
 
 function readPartition(reader: ResponseReader, topic: string): ProducedPartition {

@@ -1,6 +1,7 @@
-import type { TopicPartition, TxnOffsetCommitRequest } from '../../ports/broker.ts'
-import type { Api } from './api.ts'
+import type { EndTxnRequest, TopicPartition, TransactionOwner, TxnOffsetCommitRequest } from '../../ports/broker.ts'
+import { type Api, byTopic } from './api.ts'
 import { readVerdicts, writeOffsets } from './offsets.ts'
+import type { RequestWriter } from './request-writer.ts'
 import type { ResponseReader } from './response-reader.ts'
 
 export interface ProducerIdentityAnswer {
@@ -48,7 +49,7 @@ export const txnOffsetCommitApi: Api<TxnOffsetCommitRequest, (TopicPartition & {
   read: readVerdicts,
 }
 
-export const endTxnApi: Api<{ transactionalId: string; producerId: number; producerEpoch: number; committed: boolean }, ProducerIdentityAnswer> = {
+export const endTxnApi: Api<EndTxnRequest, ProducerIdentityAnswer> = {
   key: 26,
   name: 'EndTxn',
   minVersion: 5,
@@ -62,6 +63,67 @@ export const endTxnApi: Api<{ transactionalId: string; producerId: number; produ
     writer.noTags()
   },
   read: readIdentity,
+}
+
+/** Transactions V1: the group was added with AddOffsetsToTxn. */
+export const txnOffsetCommitV1Api: typeof txnOffsetCommitApi = { ...txnOffsetCommitApi, minVersion: 3, maxVersion: 4, since: '2.5' }
+
+/** Transactions V1: the answer has no identity, since that stays. */
+export const endTxnV1Api: Api<EndTxnRequest, ProducerIdentityAnswer> = {
+  ...endTxnApi,
+  minVersion: 3,
+  maxVersion: 4,
+  since: '2.8',
+  read(reader) {
+    const { errorCode } = readErrorCode(reader)
+    return { errorCode, producerId: -1, producerEpoch: -1 }
+  },
+}
+
+/** Up to v3: later ones are for brokers among themselves. */
+export const addPartitionsToTxnApi: Api<TransactionOwner & { partitions: readonly TopicPartition[] }, (TopicPartition & { errorCode: number })[]> = {
+  key: 24,
+  name: 'AddPartitionsToTxn',
+  minVersion: 3,
+  maxVersion: 3,
+  since: '2.8',
+  write(writer, request) {
+    writeOwner(writer, request)
+    writer.array(byTopic(request.partitions), ([topic, partitions]) => {
+      writer.string(topic)
+      writer.array(partitions, ({ partition }) => writer.int32(partition))
+      writer.noTags()
+    })
+    writer.noTags()
+  },
+  read: readVerdicts,
+}
+
+export const addOffsetsToTxnApi: Api<TransactionOwner & { groupId: string }, { errorCode: number }> = {
+  key: 25,
+  name: 'AddOffsetsToTxn',
+  minVersion: 3,
+  maxVersion: 4,
+  since: '2.8',
+  write(writer, request) {
+    writeOwner(writer, request)
+    writer.string(request.groupId)
+    writer.noTags()
+  },
+  read: readErrorCode,
+}
+
+function writeOwner(writer: RequestWriter, { transactionalId, producerId, producerEpoch }: TransactionOwner): void {
+  writer.string(transactionalId)
+  writer.int64(producerId)
+  writer.int16(producerEpoch)
+}
+
+function readErrorCode(reader: ResponseReader): { errorCode: number } {
+  reader.int32()
+  const errorCode = reader.int16()
+  reader.tags()
+  return { errorCode }
 }
 
 function readIdentity(reader: ResponseReader): ProducerIdentityAnswer {

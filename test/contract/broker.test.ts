@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe } from 'vitest'
+import { describe, vi } from 'vitest'
 import { WireBroker } from '../../kafka/wire-broker.ts'
 import { systemClock } from '../../ports/system-clock.ts'
 import { brokerContract } from './broker/broker-contract.ts'
+
+// the cases wait for the broker, and for its time-outs, most of the time
+vi.setConfig({ maxConcurrency: 12 })
 
 const bootstrap = process.env['TRADEWIND_KAFKA_BROKERS']?.split(',')
 

@@ -67,6 +67,8 @@ export class ScriptedBroker implements Broker {
   produce = (...args: Arguments<'produce'>) => this.#ask('produce', args)
   txnOffsetCommit = (...args: Arguments<'txnOffsetCommit'>) => this.#ask('txnOffsetCommit', args)
   endTxn = (...args: Arguments<'endTxn'>) => this.#ask('endTxn', args)
+  addPartitionsToTxn = (...args: Arguments<'addPartitionsToTxn'>) => this.#ask('addPartitionsToTxn', args)
+  addOffsetsToTxn = (...args: Arguments<'addOffsetsToTxn'>) => this.#ask('addOffsetsToTxn', args)
   joinGroup = (...args: Arguments<'joinGroup'>) => this.#ask('joinGroup', args)
   syncGroup = (...args: Arguments<'syncGroup'>) => this.#ask('syncGroup', args)
   heartbeat = (...args: Arguments<'heartbeat'>) => this.#ask('heartbeat', args)

@@ -216,7 +216,7 @@ export class ClassicGroup {
     const isWritten = await this.#surroundings.store(this.#stored())
     if (!isWritten) {
       member.protocols = before.protocols
-      return refusedJoin(ERROR.NOT_COORDINATOR, member.memberId)
+      return refusedJoin(ERROR.COORDINATOR_NOT_AVAILABLE, member.memberId)
     }
     return { ...this.#joined(member), skipAssignment: this.leader === member.memberId }
   }
@@ -241,7 +241,11 @@ export class ClassicGroup {
     const given = new Map(assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment)]))
     const members = [...this.members.values()].map((member) => ({ ...storedMember(member), assignment: given.get(member.memberId) ?? NO_BYTES }))
     const isWritten = await this.#surroundings.store({ ...this.#stored(), members })
-    if (!isWritten || this.state !== 'CompletingRebalance' || this.generationId !== generationId) return
+    if (this.state !== 'CompletingRebalance' || this.generationId !== generationId) return
+    if (!isWritten) {
+      for (const member of this.members.values()) this.#answerSync(member, { errorCode: ERROR.COORDINATOR_NOT_AVAILABLE, assignment: NO_BYTES })
+      return this.#prepare()
+    }
     this.state = 'Stable'
     for (const member of this.members.values()) {
       member.assignment = given.get(member.memberId) ?? NO_BYTES

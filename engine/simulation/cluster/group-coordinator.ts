@@ -143,7 +143,11 @@ export class GroupCoordinator {
     return await Promise.all(groupIds.map(async (groupId) => ({ groupId, errorCode: await this.#delete(node, groupId) })))
   }
 
-  /** The partition of the offsets topic, for transactions. */
+  /** The partition of the offsets topic in which a group is, for transactions. */
+  targetOf(groupId: string): TransactionTarget {
+    return this.#target(this.shard(groupId))
+  }
+
   #target(shard: CoordinatorShard): TransactionTarget {
     const { partition } = shard
     return {
@@ -210,7 +214,7 @@ export class GroupCoordinator {
   #create(groupId: string, stored?: StoredGroup): ClassicGroup {
     const { clock, uuid, settings } = this.#options
     const shard = this.shard(groupId)
-    const store = (group: StoredGroup) => shard.write(() => this.#stored.set(groupId, group))
+    const store = async (group: StoredGroup) => shard.partition.hasEnoughReplicas && (await shard.write(() => this.#stored.set(groupId, group)))
     const group = new ClassicGroup(groupId, { clock, uuid, store, initialDelayMs: settings.initialDelayMs }, stored)
     this.#groups.set(groupId, group)
     return group

@@ -23,7 +23,7 @@ export interface GroupSurroundings {
   readonly clock: Clock
   /** For member ids. */
   readonly uuid: () => string
-  /** Resolves when it is in the log; false if the coordinator moved before. */
+  /** Resolves when it is in the log; false if too few replicas are there, or if the coordinator moved before. */
   readonly store: (group: StoredGroup) => Promise<boolean>
   /** `group.initial.rebalance.delay.ms`. */
   readonly initialDelayMs: number

@@ -114,10 +114,13 @@ export class ProducerStates {
     if (isTransactional) this.#verifications.delete(producerId)
   }
 
-  /** A marker is written although it ends nothing here; one of an older epoch, or of a coordinator that was replaced, is not. */
-  checkMarker(marker: { producerId: number; producerEpoch: number; coordinatorEpoch: number }): 'write' | 'stale-epoch' | 'stale-coordinator' {
+  /**
+   * A marker is written although it ends nothing here; one of an older epoch, or of a coordinator that was replaced, is not. With V2 nor is one of the
+   * current epoch: it has been written before, and another one would end the transaction that comes next.
+   */
+  checkMarker(marker: { producerId: number; producerEpoch: number; coordinatorEpoch: number; isV2: boolean }): 'write' | 'stale-epoch' | 'stale-coordinator' {
     const state = this.#states.get(marker.producerId)
-    if (state && marker.producerEpoch < state.epoch) return 'stale-epoch'
+    if (state && (marker.isV2 ? marker.producerEpoch <= state.epoch : marker.producerEpoch < state.epoch)) return 'stale-epoch'
     return state && marker.coordinatorEpoch < state.coordinatorEpoch ? 'stale-coordinator' : 'write'
   }
 

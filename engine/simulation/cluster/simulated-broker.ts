@@ -4,6 +4,7 @@ import { ERROR } from './error-code.ts'
 import { fetch } from './fetch-requests.ts'
 import { deleteRecords, listOffsets, offsetForLeaderEpoch } from './offset-requests.ts'
 import { produce } from './produce-requests.ts'
+import { addOffsetsToTxn, addPartitionsToTxn } from './transaction-requests.ts'
 import type { ClusterParts } from './cluster-parts.ts'
 
 /** The way of one client to the nodes. `handle` may be called not at all, once or twice, and its answer may be lost. */
@@ -79,7 +80,12 @@ export function simulatedBroker(cluster: ClusterParts, clientId: string, network
       requireV2(request.transactionsV2)
       return await ask(node, 'TxnOffsetCommit', lane, () => groups.txnOffsetCommit(node, request))
     },
-    endTxn: (node, request) => ask(node, 'EndTxn', 'transactions', () => transactions.endTxn(node, { ...request, isV2: cluster.transactionVersion >= 2 })),
+    endTxn: async (node, request) => {
+      requireV2(request.transactionsV2 ?? true)
+      return await ask(node, 'EndTxn', 'transactions', () => transactions.endTxn(node, { ...request, isV2: request.transactionsV2 ?? true }))
+    },
+    addPartitionsToTxn: (node, request) => ask(node, 'AddPartitionsToTxn', 'transactions', () => addPartitionsToTxn(cluster, node, request)),
+    addOffsetsToTxn: (node, request) => ask(node, 'AddOffsetsToTxn', 'transactions', () => addOffsetsToTxn(cluster, node, request)),
     joinGroup: (node, request) => {
       const sent = { ...request, protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })) }
       return ask(node, 'JoinGroup', 'join', () => groups.joinGroup(node, sent, clientId))

@@ -36,8 +36,6 @@ interface Transaction {
   isV2: boolean
   /** A transition is being written; not known to a coordinator that takes over. */
   isPending: boolean
-  /** The epoch was raised to keep a producer out, and writing the abort has failed: it is not raised once more. */
-  hasFailedFence: boolean
 }
 
 export interface TransactionCoordinatorOptions {
@@ -109,10 +107,10 @@ export class TransactionCoordinator {
     }
     const next = this.#nextIdentity(found, expected?.epoch)
     if (!next) return refused(ERROR.PRODUCER_FENCED)
-    const isWritten = await this.#transition(found, () => {
-      Object.assign(found, next, { state: 'empty', timeoutMs: transactionTimeoutMs, targets: new Map(), hasFailedFence: false })
+    const failure = await this.#transition(found, () => {
+      Object.assign(found, next, { state: 'empty', timeoutMs: transactionTimeoutMs, targets: new Map() })
     })
-    return isWritten ? { errorCode: ERROR.NONE, producerId: next.producerId, producerEpoch: next.producerEpoch } : refused(ERROR.NOT_COORDINATOR)
+    return failure === ERROR.NONE ? { errorCode: failure, producerId: next.producerId, producerEpoch: next.producerEpoch } : refused(failure)
   }
 
   /** Asked by the leader of a partition, or by the group coordinator, before it appends to the transaction; V1: by the producer itself. */
@@ -126,7 +124,7 @@ export class TransactionCoordinator {
     if (found.producerEpoch !== producerEpoch) return ERROR.PRODUCER_FENCED
     if (found.state === 'prepare-commit' || found.state === 'prepare-abort') return ERROR.CONCURRENT_TRANSACTIONS
     if (found.state === 'ongoing' && targets.every(({ key }) => found.targets.has(key))) return ERROR.NONE
-    const isWritten = await this.#transition(found, () => {
+    return await this.#transition(found, () => {
       if (found.state !== 'ongoing') {
         found.startedAtMs = this.#options.clock.now()
         found.targets = new Map()
@@ -135,7 +133,6 @@ export class TransactionCoordinator {
       found.isV2 = isV2
       for (const target of targets) found.targets.set(target.key, target)
     })
-    return isWritten ? ERROR.NONE : ERROR.NOT_COORDINATOR
   }
 
   /** V1: the leader of a partition asks whether the producer has added it. */
@@ -168,8 +165,8 @@ export class TransactionCoordinator {
       : nextProducerId === NO_ID
         ? { producerId: found.producerId, producerEpoch: found.producerEpoch + 1 }
         : { producerId: nextProducerId, producerEpoch: 0 }
-    const isWritten = await this.#transition(found, () => this.#prepare(found, { committed: request.committed, isRaised, nextProducerId }))
-    if (!isWritten) return refused(ERROR.NOT_COORDINATOR)
+    const failure = await this.#transition(found, () => this.#prepare(found, { committed: request.committed, isRaised, nextProducerId }))
+    if (failure !== ERROR.NONE) return refused(failure)
     this.#writeMarkers(found)
     return { errorCode: ERROR.NONE, ...answer }
   }
@@ -186,14 +183,14 @@ export class TransactionCoordinator {
 
   /** Ends an open transaction for somebody else than its producer, whose epoch is over with it. */
   #fence(found: Transaction): void {
-    const fenced = found.hasFailedFence ? found.producerEpoch : found.producerEpoch + 1
+    const fenced = found.producerEpoch + 1
     const done = this.#transition(found, () => {
       found.producerEpoch = fenced
       found.lastProducerEpoch = NO_EPOCH
       found.state = 'prepare-abort'
     })
-    void done.then((isWritten) => {
-      if (isWritten) this.#writeMarkers(found)
+    void done.then((failure) => {
+      if (failure === ERROR.NONE) this.#writeMarkers(found)
     })
   }
 
@@ -202,11 +199,11 @@ export class TransactionCoordinator {
     const { term, partition } = found.shard
     const committed = found.state === 'prepare-commit'
     const marker = { producerId: found.producerId, producerEpoch: found.producerEpoch, committed, coordinatorEpoch: partition.leaderEpoch, isV2: found.isV2 }
-    const isOver = () => found.shard.term !== term
+    const isOver = () => found.shard.term !== term || !partition.leaderIsUp
     const left = new Set(found.targets.keys())
     const complete = () => {
       if (left.size > 0 || isOver()) return
-      void this.#transition(found, () => {
+      void this.#write(found, () => {
         found.state = committed ? 'complete-commit' : 'complete-abort'
         found.targets = new Map()
         if (found.nextProducerId === NO_ID) return
@@ -224,8 +221,13 @@ export class TransactionCoordinator {
     for (const target of found.targets.values()) this.#options.clock.after(this.#options.markerDelayMs(), () => void attempt(target))
   }
 
-  /** Writes a change to the log; until then nothing else may change the transaction. */
-  async #transition(found: Transaction, apply: () => void): Promise<boolean> {
+  /** Writes a change to the log; until then nothing else may change the transaction. The error code of it. */
+  async #transition(found: Transaction, apply: () => void): Promise<number> {
+    if (!found.shard.partition.hasEnoughReplicas) return ERROR.COORDINATOR_NOT_AVAILABLE
+    return (await this.#write(found, apply)) ? ERROR.NONE : ERROR.NOT_COORDINATOR
+  }
+
+  async #write(found: Transaction, apply: () => void): Promise<boolean> {
     const { term } = found.shard
     found.isPending = true
     const isWritten = await found.shard.write(apply)
@@ -248,7 +250,6 @@ export class TransactionCoordinator {
       startedAtMs: 0,
       isV2: this.#options.isV2(),
       isPending: false,
-      hasFailedFence: false,
     }
     this.#transactions.set(transactionalId, created)
     return created
@@ -258,7 +259,7 @@ export class TransactionCoordinator {
     const { producerId, previousProducerId, producerEpoch, lastProducerEpoch } = found
     if (producerEpoch >= LAST_EPOCH && (expectedEpoch === undefined || expectedEpoch === producerEpoch))
       return { producerId: this.newProducerId(), previousProducerId: producerId, producerEpoch: 0, lastProducerEpoch: expectedEpoch === undefined ? NO_EPOCH : producerEpoch }
-    const raised = found.hasFailedFence ? producerEpoch : producerEpoch + 1
+    const raised = producerEpoch + 1
     if (expectedEpoch === undefined) return { producerId, previousProducerId, producerEpoch: raised, lastProducerEpoch: NO_EPOCH }
     if (producerEpoch === NO_EPOCH || expectedEpoch === producerEpoch) return { producerId, previousProducerId, producerEpoch: raised, lastProducerEpoch: producerEpoch }
     // the answer to the same request was lost
@@ -278,7 +279,7 @@ export class TransactionCoordinator {
     this.#options.clock.after(this.#options.expiryCheckMs, () => {
       const nowMs = this.#options.clock.now()
       for (const found of this.#transactions.values())
-        if (found.state === 'ongoing' && !found.isPending && found.shard.isReady && found.startedAtMs + found.timeoutMs < nowMs) this.#fence(found)
+        if (found.state === 'ongoing' && !found.isPending && found.shard.isReady && found.shard.partition.leaderIsUp && found.startedAtMs + found.timeoutMs < nowMs) this.#fence(found)
       this.#expireLater()
     })
   }

@@ -12,6 +12,7 @@ import { staticMemberCases } from './static-member-cases.ts'
 import { topicCases } from './topic-cases.ts'
 import { transactionCases } from './transaction-cases.ts'
 import { transactionEndCases } from './transaction-end-cases.ts'
+import { transactionV1Cases } from './transaction-v1-cases.ts'
 
 const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
   compaction: compactionCases,
@@ -22,6 +23,7 @@ const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
   log: logCases,
   transactions: transactionCases,
   ends: transactionEndCases,
+  v1: transactionV1Cases,
   groups: groupCases,
   statics: staticMemberCases,
   offsets: groupOffsetCases,
@@ -32,9 +34,9 @@ const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
  * simulation: what the simulation proves is worth as much as the model is like the real one.
  *
  * `connect` gives each case a target; names of topics, groups and producers are the case's own, so that a target may be shared. Cases of a theme of
- * `together` are one test: they wait for the broker most of the time.
+ * `together` are one test: they wait for the broker most of the time. `only`: these themes.
  */
-export function brokerContract(name: string, connect: () => Promise<ContractTarget>, { together = [] }: { together?: readonly string[] } = {}): void {
+export function brokerContract(name: string, connect: () => Promise<ContractTarget>, { together = [], only = Object.keys(CASES) }: { together?: readonly string[]; only?: readonly string[] } = {}): void {
   const check = async (one: ContractCase, of: string) => {
     const target = await connect()
     try {
@@ -44,7 +46,8 @@ export function brokerContract(name: string, connect: () => Promise<ContractTarg
     }
   }
   describe.concurrent(name, { timeout: 90_000 }, () => {
-    for (const [theme, cases] of Object.entries(CASES)) {
+    for (const theme of only) {
+      const cases = CASES[theme] ?? []
       if (together.includes(theme)) test(`${theme}: ${cases.length} cases`, () => checkAll(cases.map((one, i) => ({ title: one.name, done: check(one, `${theme}-${i}`) }))))
       else describe(theme, () => cases.forEach((one, i) => test(one.name, () => check(one, `${theme}-${i}`))))
     }

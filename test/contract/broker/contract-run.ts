@@ -124,7 +124,7 @@ export class ContractRun {
     const ask = (): Promise<{ errorCode: number }> =>
       type === 'group'
         ? this.broker.offsetFetch(node, { groupId: key, partitions: undefined, requireStable: false })
-        : this.broker.endTxn(node, { transactionalId: key, producerId: NOBODY, producerEpoch: 0, committed: false })
+        : this.broker.endTxn(node, { transactionalId: key, producerId: NOBODY, producerEpoch: 0, committed: false, transactionsV2: false })
     await this.until(ask, ({ errorCode }) => !LOADING.includes(errorCode))
     return node
   }
@@ -157,8 +157,8 @@ export class ContractRun {
   }
 
   /** One attempt to produce bytes as they are. */
-  async produceBytes({ topic, leader }: ContractTopic, bytes: Buffer, transactionalId?: string, partition = 0): Promise<ProducedPartition> {
-    const request = { transactionalId, transactionsV2: true, timeoutMs: 5_000, partitions: [{ topic, partition, records: [bytes] }] }
+  async produceBytes({ topic, leader }: ContractTopic, bytes: Buffer, transactionalId?: string, partition = 0, transactionsV2 = true): Promise<ProducedPartition> {
+    const request = { transactionalId, transactionsV2, timeoutMs: 5_000, partitions: [{ topic, partition, records: [bytes] }] }
     const { partitions } = await this.settled(this.broker.produce(leader, transactionalId ?? 'plain', request))
     const [produced] = partitions
     if (!produced) throw new Error('Produce answered nothing')
