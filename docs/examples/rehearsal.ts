@@ -52,6 +52,7 @@ export function rehearse(topology: () => Topology): Promise<SimulationFailure | 
     topology,
     topics: { deposits: 2, totals: 2 },
     records: 300,
+    seeds: 10,
     input: (random) => () => ({ topic: 'deposits', key: Buffer.from(`account-${random.integer(1, 20)}`), value: Buffer.from(String(random.integer(1, 100))) }),
     check: ({ inputs, outputs }) => {
       const due = new Map<string, number>()
