@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { FIELD } from '../../../records/record-batch.ts'
+import { FIELD, stampBatch } from '../../../records/record-batch.ts'
 import type { ContractCase } from './contract-case.ts'
 import { valuesIn } from './contract-run.ts'
 
@@ -103,7 +103,6 @@ export const produceCases: readonly ContractCase[] = [
     check: async (run) => {
       const topic = await run.topic()
       const bytes = run.sealed({})
-      const { stampBatch } = await import('../../../records/record-batch.ts')
       bytes.writeInt16BE(0x20, FIELD.attributes)
       stampBatch(bytes, { producerId: -1, producerEpoch: -1, baseSequence: -1 })
       expect(await run.produceBytes(topic, bytes)).toMatchObject({ errorCode: 87 })
