@@ -1,4 +1,5 @@
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { type AddressInfo, connect } from 'node:net'
+import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { KafkaAwayError } from '../ports/kafka-client.ts'
 import { OwnerUnavailableError } from './queries/owner-queries.ts'
 import { GatewayFixture, JSON_TYPE, TRADE } from './testing/gateway-fixture.ts'
@@ -186,4 +187,35 @@ test('what is not there is a problem', async () => {
     expect([400, 404]).toContain(answer.statusCode)
     expect(answer.headers['content-type']).toContain('application/problem+json')
   }
+})
+
+test('a sender that takes too long for its body is told so and let go; one that was answered long ago and still sends is cut off', async () => {
+  const slow = await GatewayFixture.create({ bodyTimeoutMs: 100 })
+  onTestFinished(() => slow.server.close())
+  await slow.server.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = slow.server.server.address() as AddressInfo // it listens on TCP
+  const answerTo = (text: string, endless?: Buffer) =>
+    new Promise<string>((resolve) => {
+      let answer = ''
+      const more = () => {
+        while (endless !== undefined && !socket.destroyed && socket.write(endless));
+      }
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.write(text)
+        more()
+      })
+      socket.on('drain', more)
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        answer += chunk
+      })
+      socket.on('error', () => resolve(answer))
+      socket.on('close', () => resolve(answer))
+    })
+  const head = 'POST /api/v1/trades HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
+  expect(await answerTo(`${head}content-length: 100\r\n\r\n{"trade_id":`)).toMatch(/^HTTP\/1.1 408 .*urn:tradewind:problem:too-slow/s)
+  expect(await answerTo(`${head}content-length: 1000000000\r\n\r\n{"trade_id":`)).toMatch(/^HTTP\/1.1 413 /)
+  // A body without an end: what is over the limit is thrown away, not kept, and after a while no longer taken.
+  const piece = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`)
+  expect(await answerTo(`${head}transfer-encoding: chunked\r\n\r\n`, piece)).toMatch(/^HTTP\/1.1 413 /)
+  expect(slow.sent).toEqual([])
 })

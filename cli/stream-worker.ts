@@ -29,6 +29,10 @@ const kafka = connectKafka(settings, data.brokers, data.name)
 const queries = await listenForQueries(settings, data.number, {
   get: ({ store, partition, key }, waitMs) => thread.query({ store, partition, key: new ByteView(key) }, waitMs),
   expire: () => application.expire?.() ?? Promise.resolve(0),
+}).catch((error: Error) => {
+  // Told first: an error that ends a worker comes to its parent without its name.
+  tell({ type: 'failed', name: error.name, message: error.message, stack: error.stack ?? '' })
+  throw error
 })
 const thread: StreamThread = new StreamThread({
   name: data.name,
