@@ -55,3 +55,8 @@ test('a wrong value of a secret is not in its fault', () => {
   expect(faults.join()).toContain('"postgre://u:***@h/db"')
   expect(faults.join()).not.toContain('secret')
 })
+
+test('an address that is every address of the machine cannot be told to others', () => {
+  expect(faultsOf({ 'queries-listen': '0.0.0.0:7070' })).toEqual([expect.stringContaining('set queries.advertise')])
+  expect(faultsOf({ 'queries-listen': '0.0.0.0:7070', 'queries-advertise': 'host-1:7070' })).toEqual([])
+})
