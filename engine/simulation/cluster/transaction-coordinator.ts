@@ -165,9 +165,10 @@ export class TransactionCoordinator {
       : nextProducerId === NO_ID
         ? { producerId: found.producerId, producerEpoch: found.producerEpoch + 1 }
         : { producerId: nextProducerId, producerEpoch: 0 }
+    const { term } = found.shard
     const failure = await this.#transition(found, () => this.#prepare(found, { committed: request.committed, isRaised, nextProducerId }))
     if (failure !== ERROR.NONE) return refused(failure)
-    this.#writeMarkers(found)
+    this.#writeMarkers(found, term)
     return { errorCode: ERROR.NONE, ...answer }
   }
 
@@ -184,19 +185,20 @@ export class TransactionCoordinator {
   /** Ends an open transaction for somebody else than its producer, whose epoch is over with it. */
   #fence(found: Transaction): void {
     const fenced = found.producerEpoch + 1
+    const { term } = found.shard
     const done = this.#transition(found, () => {
       found.producerEpoch = fenced
       found.lastProducerEpoch = NO_EPOCH
       found.state = 'prepare-abort'
     })
     void done.then((failure) => {
-      if (failure === ERROR.NONE) this.#writeMarkers(found)
+      if (failure === ERROR.NONE) this.#writeMarkers(found, term)
     })
   }
 
-  /** Until all are written; a coordinator that takes over begins anew. */
-  #writeMarkers(found: Transaction): void {
-    const { term, partition } = found.shard
+  /** Until all are written; a coordinator that takes over begins anew: two that are at it would end the transaction that comes next. `term`: of who began the end. */
+  #writeMarkers(found: Transaction, term: number): void {
+    const { partition } = found.shard
     const committed = found.state === 'prepare-commit'
     const marker = { producerId: found.producerId, producerEpoch: found.producerEpoch, committed, coordinatorEpoch: partition.leaderEpoch, isV2: found.isV2 }
     const isOver = () => found.shard.term !== term || !partition.leaderIsUp
@@ -271,7 +273,7 @@ export class TransactionCoordinator {
     for (const found of this.#transactions.values()) {
       if (found.shard !== shard) continue
       found.isPending = false
-      if (found.state === 'prepare-commit' || found.state === 'prepare-abort') this.#writeMarkers(found)
+      if (found.state === 'prepare-commit' || found.state === 'prepare-abort') this.#writeMarkers(found, shard.term)
     }
   }
 
