@@ -22,7 +22,7 @@ const DELETE = 'delete'
 export function counter(random: SeededRandom): SimulatedApplication {
   const partitions = random.integer(1, 4)
   const keys = Math.floor(random.logarithmic(1, 300))
-  const poison = random.pick([0, 0, 0.002, 0.05])
+  const poison = random.pick([0, 0.002, 0.01, 0.05])
   const oversized = random.pick([0, 0, 0, 0.002])
   const deletes = random.pick([0, 0.1, 0.4])
   const ticks = random.chance(0.4)

@@ -51,10 +51,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'await Promise.resolve()',
   },
   {
-    name: 'stores are written out of order, or not at all',
+    name: 'a store passes over a committed batch now and then',
     file: 'engine/commit.ts',
     find: 'if (!store.failed) await store.store.apply(',
-    replace: 'if (!store.failed && transaction.number % 16 !== 15) await store.store.apply(',
+    replace: 'if (!store.failed && baseOffset % 16 !== 15) await store.store.apply(',
   },
   {
     name: 'a commit is repeated under a generation that moved without us',
@@ -82,22 +82,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'engine/thread-commits.ts',
     find: 'for (const task of this.#options.running.values()) for (const store of task.stores) store.discard()',
     replace: '',
-  },
-  {
-    name: 'tasks that are lost are committed before they are closed',
-    file: 'engine/stream-thread.ts',
-    find: `    this.#report('lost', reason.message)
-    await this.#commits.settled()`,
-    replace: `    this.#report('lost', reason.message)
-    await this.#commits.flush()`,
-  },
-  {
-    name: 'tasks that move are closed without a commit',
-    file: 'engine/stream-thread.ts',
-    find: `    await this.#commits.flush()
-    // Where the flush failed`,
-    replace: `    this.#commits.discardOpen()
-    // Where the flush failed`,
   },
   {
     name: 'an unknown outcome of EndTxn counts as an abort',
