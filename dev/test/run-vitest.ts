@@ -34,7 +34,7 @@ export interface VitestOutcome {
 
 /** Runs test files in a child process, which shows its own progress. */
 export async function runVitest(run: VitestRun): Promise<VitestOutcome> {
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${run.reportFile}`]
+  const reporters = ['--reporter=default', '--reporter=json', `--reporter=${join(import.meta.dirname, 'failures-at-once.ts')}`, `--outputFile.json=${run.reportFile}`]
   const args = [join(run.root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--maxWorkers', String(run.maxWorkers), ...reporters, ...run.files]
   const options = { cwd: run.root, env: { ...process.env, ...run.env }, stdio: ['ignore', 'inherit', 'inherit'] as const, timeout: run.limitMs, signal: run.signal, killSignal: 'SIGKILL' as const }
   const child = spawn(process.execPath, args, { ...options, stdio: [...options.stdio] })

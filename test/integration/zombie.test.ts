@@ -35,10 +35,12 @@ describe.skipIf(brokersOfRun === undefined).concurrent('a processor that wakes u
     await environment.running(heir)
     const taken = heir.status?.recordsCommitted ?? 0
     await environment.until('the heir commits', () => (heir.status?.recordsCommitted ?? 0) > taken)
+    const saidBefore = environment.said.length
     zombie.kill('SIGCONT')
     // It learns that it has lost its tasks, and joins again as a member like any other.
-    await environment.until('the zombie knows', () => environment.said.some((line) => /lost:|recovering:/.test(line)))
-    await environment.until('both have tasks', () => [zombie, heir].every(({ status }) => (status?.running.length ?? 0) > 0))
+    await environment.until('the zombie knows', () => environment.said.slice(saidBefore).some((line) => /lost:|recovering:/.test(line)))
+    const known = zombie.status
+    await environment.until('both have tasks', () => zombie.status !== known && [zombie, heir].every(({ status }) => (status?.running.length ?? 0) > 0))
 
     stopLoad.abort()
     const { sent } = await load

@@ -146,15 +146,15 @@ export class TradeEnvironment {
   }
 
   /** Waits until all input is committed. */
-  async processed(processor: Role<unknown>, deadlineMs?: number): Promise<void> {
-    await this.until('all input is processed', async () => this.#alive(processor) && (await lagOf(this.client, this.applicationId, [this.topics.ingested])) === 0, deadlineMs)
+  processed(processor: Role<unknown>): Promise<void> {
+    return this.#workedOff('all input is processed', processor, this.applicationId, [this.topics.ingested])
   }
 
   /** Waits until a sink has written all that there is. */
-  async written(kind: SinkKind, sink: Role<unknown>, deadlineMs?: number): Promise<void> {
+  written(kind: SinkKind, sink: Role<unknown>): Promise<void> {
     const { processed, audit, expired } = this.topics
     const read = kind === 'postgres' ? [processed] : [audit, processed, expired]
-    await this.until(`sink ${kind} has written everything`, async () => this.#alive(sink) && (await lagOf(this.client, `${this.applicationId}-sink-${kind}`, read)) === 0, deadlineMs)
+    return this.#workedOff(`sink ${kind} has written everything`, sink, `${this.applicationId}-sink-${kind}`, read)
   }
 
   /** SIGTERM. Throws where a role does not end by itself, in time, without a fault. */
@@ -178,6 +178,16 @@ export class TradeEnvironment {
     await this.#kafka.close()
     await this.databases.drop()
     rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** It may take as long as it likes while the lag gets smaller. */
+  async #workedOff(what: string, role: Role<unknown>, group: string, topics: readonly string[]): Promise<void> {
+    let least = Number.POSITIVE_INFINITY
+    const isDone = async () => {
+      least = Math.min(least, this.#alive(role) && (await lagOf(this.client, group, topics)))
+      return least === 0
+    }
+    await until(what, isDone, { describe: () => `At best ${least} records were left. ${this.#lastWords()}`, progress: () => least })
   }
 
   #start<Status>(name: string, argv: readonly string[], { failpoint, settings = {} }: RoleOptions): Role<Status> {
