@@ -134,8 +134,8 @@ describe('transactions of the client on a model that fails', () => {
   })
 
   test('nodes come and go, coordinators and leaders move: what was committed is there once, in order, and nothing else', { timeout: 120_000 }, async () => {
-    // 304: the coordinator moved at the moment at which the end was written
-    for (const seed of [1, 2, 3, 304]) expect(await storm(seed), `seed ${seed}`).toMatchObject({ found: expect.anything(), open: [] })
+    // 304: the coordinator moved at the moment at which the end was written; 322: a request of an older epoch came late
+    for (const seed of [1, 2, 304, 322]) expect(await storm(seed), `seed ${seed}`).toMatchObject({ found: expect.anything(), open: [] })
   })
 
   test('the same seed, the same run', async () => {

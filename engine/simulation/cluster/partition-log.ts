@@ -138,7 +138,6 @@ export class PartitionLog {
   beginEpoch(epoch: number): void {
     this.#epochs = this.#epochs.filter(({ start }) => start < this.#end)
     this.#epochs.push({ epoch, start: this.#end })
-    this.producers.forgetVerifications()
   }
 
   /** Base offsets of the batches above the high watermark, where a log may be cut. */

@@ -64,11 +64,11 @@ export class ProducerStates {
     return state?.transactionStart !== undefined && state.epoch === epoch
   }
 
-  /** Before the coordinator is asked. */
+  /** Before the coordinator is asked. Who comes late with an older epoch does not void what the current one was promised. */
   beginVerification(asked: Verification): Verification {
     const { producerId, epoch } = asked
     const known = this.#verifications.get(producerId)
-    if (known?.epoch === epoch) return known
+    if (known && known.epoch >= epoch) return known
     const verification = { ...asked }
     this.#verifications.set(producerId, verification)
     return verification
@@ -131,11 +131,6 @@ export class ProducerStates {
     this.#states.set(producerId, { epoch: producerEpoch, coordinatorEpoch, batches, transactionStart: undefined })
     this.#verifications.delete(producerId)
     return state.transactionStart
-  }
-
-  /** The leader changed: what it was told by the coordinator is told anew. */
-  forgetVerifications(): void {
-    this.#verifications.clear()
   }
 
   #isValid(verification: Verification | undefined, { producerId, producerEpoch }: ProducedBatch): boolean {

@@ -125,7 +125,7 @@ export class SimulatedCluster {
       uuid: () => random.uuid(),
       shards: shards('__consumer_offsets'),
       settings: { ...GROUP_SETTINGS, ...options.groupSettings },
-      joinTransaction: async (_node, request, target) => offsetsError(await this.#joinTransaction(request, [target])),
+      joinTransaction: async (node, request, target) => offsetsError(await this.#joinTransaction(node, request, [target])),
       topicExists: ({ topic, partition }) => this.#topics.partition(topic, partition) !== undefined,
     })
     this.#parts = {
@@ -134,7 +134,7 @@ export class SimulatedCluster {
       controller: this.#controller,
       groups: this.#groups,
       transactions: this.#transactions,
-      data: { clock, topics: this.#topics, throttleMs: () => this.#throttleMs, joinTransaction: (_node, question, targets) => this.#joinTransaction(question, targets) },
+      data: { clock, topics: this.#topics, throttleMs: () => this.#throttleMs, joinTransaction: (node, question, targets) => this.#joinTransaction(node, question, targets) },
       features: new Map([['transaction.version', transactionVersion]]),
       transactionVersion,
     }
@@ -280,7 +280,13 @@ export class SimulatedCluster {
   }
 
   /** The broker that leads a partition tells the transaction coordinator, which has to be there. */
-  async #joinTransaction(question: { transactionalId: string; producerId: number; producerEpoch: number; transactionsV2: boolean }, targets: readonly TransactionTarget[]): Promise<number> {
+  async #joinTransaction(
+    node: number,
+    question: { transactionalId: string; producerId: number; producerEpoch: number; transactionsV2: boolean },
+    targets: readonly TransactionTarget[],
+  ): Promise<number> {
+    // what a broker was at when it died goes no further
+    if (!this.#nodes.isUp(node)) return ERROR.NETWORK_EXCEPTION
     const { partition, isReady } = this.#transactions.shard(question.transactionalId)
     if (partition.leader === undefined) return ERROR.COORDINATOR_NOT_AVAILABLE
     if (!partition.leaderIsUp) return ERROR.NETWORK_EXCEPTION
