@@ -15,7 +15,7 @@ async function trace(seed: number): Promise<{ lines: string[]; outcome: Simulati
   return { lines, outcome }
 }
 
-test('the same seed gives the same trace, byte for byte, in another process too', { timeout: 300_000 }, async () => {
+test('the same seed gives the same trace, byte for byte, in another process too', { timeout: 900_000 }, async () => {
   const first = await trace(7)
   const second = await trace(7)
   expect(second.lines).toEqual(first.lines)
@@ -26,7 +26,7 @@ test('the same seed gives the same trace, byte for byte, in another process too'
   expect(elsewhere).toEqual([first.outcome])
 })
 
-test(`${SEEDS} seeds: whatever happens, each input record has its effect once`, { timeout: 300_000 }, async () => {
+test(`${SEEDS} seeds: whatever happens, each input record has its effect once`, { timeout: 900_000 }, async () => {
   const failed: string[] = []
   let done = 0
   await runSeeds({
@@ -42,7 +42,7 @@ test(`${SEEDS} seeds: whatever happens, each input record has its effect once`, 
   expect(done).toBe(SEEDS)
 })
 
-test('every seed that ever failed', { timeout: 300_000 }, async () => {
+test('every seed that ever failed', { timeout: 900_000 }, async () => {
   const failed: string[] = []
   for (const { seed, was } of FAILED_SEEDS) {
     const { outcome } = await trace(seed)
