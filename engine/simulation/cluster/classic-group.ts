@@ -2,21 +2,9 @@ import type { GroupDescription, JoinGroupRequest, JoinGroupResponse, SyncGroupRe
 import type { Timer } from '../../../ports/clock.ts'
 import { ERROR } from './error-code.ts'
 import type { GroupState, GroupSurroundings, StoredGroup } from './group-state.ts'
-import {
-  described,
-  hasProtocols,
-  held,
-  introduced,
-  loadedMember,
-  type MemberState,
-  newMember,
-  protocolsOf,
-  refusedJoin,
-  selectedProtocol,
-  storedMember,
-  supports,
-  type SyncGroupAnswer,
-} from './group-member-state.ts'
+import type { MemberState, SyncGroupAnswer } from './group-member-state.ts'
+import { described, hasProtocols, held, introduced, loadedMember, newMember, protocolsOf, refusedJoin } from './group-member-state.ts'
+import { selectedProtocol, storedMember, supports } from './group-member-state.ts'
 
 /** How long a member that is new may be held in its first JoinGroup: its session counts from the answer on. */
 const NEW_MEMBER_MS = 300_000
@@ -45,9 +33,9 @@ export class ClassicGroup {
     this.groupId = groupId
     this.#surroundings = surroundings
     if (!stored) return
-    Object.assign(this, { generationId: stored.generationId, protocolType: stored.protocolType, protocolName: stored.protocolName, leader: stored.leader })
-    this.state = stored.members.length === 0 ? 'Empty' : 'Stable'
-    for (const member of stored.members) {
+    const { members, ...rest } = stored
+    Object.assign(this, rest, { state: members.length === 0 ? 'Empty' : 'Stable' })
+    for (const member of members) {
       this.#add(loadedMember(member))
       this.#confirm(this.members.get(member.memberId))
     }
@@ -196,7 +184,6 @@ export class ClassicGroup {
     const member: MemberState = { ...old, memberId, joining: undefined, syncing: undefined, session: undefined }
     this.#add(member)
     if (wasLeader) this.leader = memberId
-    const before = { protocols: old.protocols, session: old.sessionTimeoutMs, rebalance: old.rebalanceTimeoutMs }
     this.#update(member, request)
     this.#confirm(member)
     if (this.state !== 'Stable') {
@@ -209,13 +196,13 @@ export class ClassicGroup {
       this.#prepare()
       return answer
     }
-    return this.#storeReplacement(member, before)
+    return this.#storeReplacement(member, old.protocols)
   }
 
-  async #storeReplacement(member: MemberState, before: { protocols: MemberState['protocols']; session: number; rebalance: number }): Promise<JoinGroupResponse> {
+  async #storeReplacement(member: MemberState, before: MemberState['protocols']): Promise<JoinGroupResponse> {
     const isWritten = await this.#surroundings.store(this.#stored())
     if (!isWritten) {
-      member.protocols = before.protocols
+      member.protocols = before
       return refusedJoin(ERROR.COORDINATOR_NOT_AVAILABLE, member.memberId)
     }
     return { ...this.#joined(member), skipAssignment: this.leader === member.memberId }
