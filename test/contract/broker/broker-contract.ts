@@ -14,7 +14,8 @@ import { transactionCases } from './transaction-cases.ts'
 import { transactionEndCases } from './transaction-end-cases.ts'
 import { transactionV1Cases } from './transaction-v1-cases.ts'
 
-const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
+/** Themes of the contract. */
+export const THEMES: Readonly<Record<string, readonly ContractCase[]>> = {
   compaction: compactionCases,
   topics: topicCases,
   produce: produceCases,
@@ -36,7 +37,7 @@ const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
  * `connect` gives each case a target; names of topics, groups and producers are the case's own, so that a target may be shared. Cases of a theme of
  * `together` are one test: they wait for the broker most of the time. `only`: these themes.
  */
-export function brokerContract(name: string, connect: () => Promise<ContractTarget>, { together = [], only = Object.keys(CASES) }: { together?: readonly string[]; only?: readonly string[] } = {}): void {
+export function brokerContract(name: string, connect: () => Promise<ContractTarget>, { together = [], only = Object.keys(THEMES) }: { together?: readonly string[]; only?: readonly string[] } = {}): void {
   const check = async (one: ContractCase, of: string) => {
     const target = await connect()
     try {
@@ -47,7 +48,7 @@ export function brokerContract(name: string, connect: () => Promise<ContractTarg
   }
   describe.concurrent(name, { timeout: 90_000 }, () => {
     for (const theme of only) {
-      const cases = CASES[theme] ?? []
+      const cases = THEMES[theme] ?? []
       if (together.includes(theme)) test(`${theme}: ${cases.length} cases`, () => checkAll(cases.map((one, i) => ({ title: one.name, done: check(one, `${theme}-${i}`) }))))
       else describe(theme, () => cases.forEach((one, i) => test(one.name, () => check(one, `${theme}-${i}`))))
     }
