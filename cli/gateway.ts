@@ -61,6 +61,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     unexpected: (error) => process.stderr.write(`unexpected: ${error.stack ?? error.message}\n`),
   })
   const migrating = new AbortController()
+  // Where PostgreSQL is away, the next time does it.
   const forgetting = setInterval(() => void claims.forget().catch(() => {}), FORGET_INTERVAL_MS)
   try {
     const migrated = migrateWhenThere(postgresUrl, migrating.signal)
@@ -123,6 +124,7 @@ async function migrateWhenThere(url: string, signal: AbortSignal): Promise<void>
       if (error instanceof Error && error.name === 'SinkFatalError') throw error
       await sleep(systemClock, MIGRATION_PAUSE_MS, signal)
     } finally {
+      // A connection that is gone already is as good as closed.
       await client.end().catch(() => {})
     }
   }

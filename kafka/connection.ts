@@ -200,7 +200,7 @@ const LAST_CORRELATION_ID = 2 ** 31 - 1
 const CORRELATION_ID_BYTES = 4
 const KEEP_ALIVE_AFTER_MS = 30_000
 
-/** The library is loaded where it is needed: it would be a third of the time that a process takes to start. */
+/** The library is loaded where it is needed: loading it took longer than loading all the rest (docs/decisions/sockets.md). */
 async function openWithLogin(options: LinkOptions & { clientId: string; sasl: SaslOptions }): Promise<Link> {
   const { openLibraryLink } = await import('./library-link.ts')
   return await openLibraryLink(options)

@@ -213,6 +213,7 @@ class Connection {
 
   #handle(handle: () => Promise<unknown>): Promise<unknown> {
     const result = this.#handled.then(handle)
+    // Its caller learns of a failure; the next request goes on.
     this.#handled = result.catch(() => {})
     return result
   }

@@ -94,6 +94,7 @@ export class ModelKafka implements KafkaClient {
       if (isFailed || this.#holders.get(transactionalId) !== me) throw new KafkaError({ code: 90, errorName: 'PRODUCER_FENCED', scope: 'fenced' }, transactionalId)
     }
     const closing = Promise.withResolvers<never>()
+    // It is for calls under way; without one nobody waits for it.
     closing.promise.catch(() => {})
     const call = async (name: ModelCall, batches: readonly OutgoingBatch[] = [], outcome?: 'commit' | 'abort'): Promise<void> => {
       await Promise.race([this.#call(name, transactionalId, batches, outcome), closing.promise])

@@ -8,6 +8,7 @@ export class DirectNetwork implements ClusterNetwork {
     if (HELD_LANES.includes(lane)) return handle()
     const name = `${node} ${lane}`
     const answer = (this.#lanes.get(name) ?? Promise.resolve()).then(handle)
+    // Its caller learns of a failure; the next one of the lane goes on.
     this.#lanes.set(
       name,
       answer.catch(() => {}),
