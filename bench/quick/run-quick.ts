@@ -20,16 +20,18 @@ export interface QuickOptions {
 }
 
 const LATENCY_RATE = 5_000
-const LATENCY_SECONDS = 90
-/** They belong to compilers: the broker's code of transactions settles after some thousand of them, which drains have few of. */
-const LATENCY_WARM_SECONDS = 60
+const LATENCY_STRETCHES = 3
+const LATENCY_STRETCH_SECONDS = 30
+/** They belong to compilers: the broker's code of transactions settles after some thousand of them. */
+const LATENCY_WARM_SECONDS = 90
 const RESTART_TRADES = 1_000_000
 
 /** The floors that a release may not fall below, each measured on a warm broker with its result checked. Answers the exit code. */
 export async function runQuick(options: QuickOptions): Promise<number> {
   const stack = await BenchStack.start()
   try {
-    const figures = [...(await drain(stack, options)), await sink(stack), ...(await latency(stack)), await restart(stack)]
+    // Latency first: after drains and sinks the broker compacts and PostgreSQL cleans up for minutes, on the same two cores.
+    const figures = [await latency(stack), ...(await drain(stack, options)), await sink(stack), await restart(stack)]
     for (const figure of figures) {
       process.stdout.write(`${figure.held ? 'ok  ' : 'FAIL'} ${figure.name.padEnd(34)} ${figure.value.toLocaleString('en').padStart(10)} ${figure.unit.padEnd(10)} floor ${figure.floor}\n       ${figure.detail}\n`)
     }
@@ -65,8 +67,7 @@ async function drain(stack: BenchStack, { records, rounds }: QuickOptions): Prom
     if (round > 0) rates.push(rate)
     memoryBytes = Math.max(memoryBytes, peakBytes)
   }
-  const sorted = rates.toSorted((a, b) => a - b)
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0
+  const median = medianOf(rates)
   const memoryMb = Math.round(memoryBytes / 1e6)
   return [
     { name: 'drain, one stream thread', value: median, unit: 'records/s', floor: '150,000', held: median >= 150_000, detail: `median of ${rates.map((rate) => rate.toLocaleString('en')).join(', ')}` },
@@ -95,22 +96,27 @@ async function sink(stack: BenchStack): Promise<Figure> {
   return { name: 'PostgreSQL sink', value: rate, unit: 'rows/s', floor: '40,000', held: rate >= 40_000, detail: `${recordRate.toLocaleString('en')} records/s read; rows of trades and trade_versions as the database counts them` }
 }
 
-async function latency(stack: BenchStack): Promise<Figure[]> {
+async function latency(stack: BenchStack): Promise<Figure> {
   await stack.freshTopics({ input: true })
   const processor = stack.processor('latency')
   await until(processor, ({ running }) => running.length === 12)
   const monitor = await AuditMonitor.start(stack.client, TRADE_TOPICS.audit)
-  const load = stack.load(['--rate', String(LATENCY_RATE), '--for', `${LATENCY_SECONDS}s`])
+  const load = stack.load(['--rate', String(LATENCY_RATE), '--for', `${LATENCY_WARM_SECONDS + LATENCY_STRETCHES * LATENCY_STRETCH_SECONDS}s`])
   await until(load, ({ sent }) => sent > LATENCY_RATE * LATENCY_WARM_SECONDS)
-  monitor.all.reset()
+  const stretches: { p50Ms: number; p99Ms: number }[] = []
+  for (let stretch = 1; stretch <= LATENCY_STRETCHES; stretch++) {
+    monitor.all.reset()
+    await until(load, ({ sent }) => sent >= LATENCY_RATE * (LATENCY_WARM_SECONDS + stretch * LATENCY_STRETCH_SECONDS))
+    stretches.push({ p50Ms: monitor.all.percentileMs(0.5) ?? 0, p99Ms: monitor.all.percentileMs(0.99) ?? 0 })
+  }
   await load.ended
   const { acknowledged = 0 } = load.status ?? {}
   while (monitor.entries < acknowledged) await pause()
   await monitor.close()
   await processor.stop(30_000)
-  const p50 = Number((monitor.all.percentileMs(0.5) ?? 0).toFixed(1))
-  const p99 = Number((monitor.all.percentileMs(0.99) ?? 0).toFixed(1))
-  return [{ name: `latency to audit at ${LATENCY_RATE}/s, p99`, value: p99, unit: 'ms', floor: '60 at most', held: p99 <= 60, detail: `p50 ${p50} ms, p99 ${p99} ms, max ${monitor.all.maxMs} ms over ${monitor.all.count.toLocaleString('en')} records` }]
+  const p99 = Number((medianOf(stretches.map(({ p99Ms }) => p99Ms))).toFixed(1))
+  const detail = `median of ${LATENCY_STRETCHES} stretches of ${LATENCY_STRETCH_SECONDS} s; p50 / p99: ${stretches.map(({ p50Ms, p99Ms }) => `${p50Ms.toFixed(1)} / ${p99Ms.toFixed(1)}`).join(', ')}`
+  return { name: `latency to audit at ${LATENCY_RATE}/s, p99`, value: p99, unit: 'ms', floor: '60 at most', held: p99 <= 60, detail }
 }
 
 /** A million trades on the disk, killed under load: how long until it commits again. */
@@ -136,8 +142,12 @@ async function restart(stack: BenchStack): Promise<Figure> {
   }
   await load.stop(30_000)
   await killed.stop(30_000)
-  const median = times.toSorted((a, b) => a - b)[1] ?? 0
+  const median = medianOf(times)
   return { name: 'first commit after kill -9, 1 M trades', value: median, unit: 'ms', floor: '3,000 at most', held: median <= 3_000, detail: `from process start, median of ${times.join(', ')}` }
+}
+
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
 function say(line: string): void {
