@@ -7,17 +7,23 @@ import Fastify from 'fastify'
 import { openToAll, type Security } from './callers.ts'
 import type { Gateway, GatewayServer } from './gateway-parts.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
+import type { Live } from './live/live.ts'
 import { answerWithProblems, PROBLEM_TYPE, type ProblemOptions, problemBody, problemOf, sendProblem } from './problem.ts'
 import { RequestIds } from './request-ids.ts'
 import { batchRoutes } from './routes/batch.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { eventRoutes } from './routes/events.ts'
+import { groupRoutes } from './routes/groups.ts'
 import { type Databases, listRoutes } from './routes/lists.ts'
+import { liveRoutes } from './routes/live.ts'
 import { type Operations, operationRoutes, probeRoutes } from './routes/operations.ts'
 import { PREFIX } from './routes/outcome.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { tradeRoutes } from './routes/trades.ts'
 
 export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'>, Databases, Operations {
+  /** Started and closed by whoever made it. */
+  readonly live: Live
   /** Signs request ids. */
   readonly secret: string
   /** Default: everybody may do everything. */
@@ -67,6 +73,9 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
       listRoutes(api, gateway, options)
       eventRoutes(api, gateway, options)
       operationRoutes(api, gateway, options)
+      liveRoutes(api, gateway, options.live)
+      groupRoutes(api, gateway, options.live)
+      deadLetterRoutes(api, { ...gateway, topic: options.topic }, options)
       // On its own: it takes bodies as streams.
       void api.register((batch: GatewayServer, _none, registered) => {
         batchRoutes(batch, gateway)
@@ -92,6 +101,7 @@ async function document(server: GatewayServer): Promise<void> {
         { name: 'requests', description: 'What became of a request' },
         { name: 'queries', description: 'Lists and logs: eventually consistent' },
         { name: 'operations', description: 'For those who run it' },
+        { name: 'live', description: 'What happens now' },
       ],
     },
   })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../ports/clock.ts'
 import { type Failpoint, noFailpoint } from '../ports/failpoint.ts'
-import { KafkaAwayError, type RecordProducer } from '../ports/kafka-client.ts'
+import { KafkaAwayError, type OutgoingRecord, type RecordProducer } from '../ports/kafka-client.ts'
 import { KafkaError } from '../ports/kafka-error.ts'
 import { readRequestState, type RequestAnswer } from '../processors/request-state.ts'
 import { ByteView } from '../records/byte-view.ts'
@@ -12,13 +12,22 @@ import { OwnerUnavailableError, type StateLookUps } from './queries/owner-querie
 import type { RequestId, RequestIds } from './request-ids.ts'
 
 /** A trade to be written, or (without a value) to be deleted. */
-export interface Command {
+export interface Command extends Omit<RecordCommand, 'key' | 'partition'> {
   readonly tradeId: string
+}
+
+/** A record to be written as it is. */
+export interface RecordCommand {
+  readonly key: Buffer | undefined
+  /** Of a record without a key; with one, the key decides. */
+  readonly partition: number
   readonly value: Buffer | undefined
   readonly caller: Caller
   /** Of the trace and the like: record headers. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly headers: OutgoingRecord['headers']
   readonly idempotencyKey: string | undefined
+  /** Called with the id under which it is about to be written, before it is; rejects where it is not to be. */
+  readonly announced?: (requestId: string) => Promise<void>
 }
 
 export interface Claim {
@@ -72,15 +81,22 @@ export class Ingest {
    * Writes a command to Kafka. With an idempotency key the request id is claimed before: whoever tries again gets the same one, and what the processor then sees twice it processes once.
    * @throws ProblemError, with the request id where there is one
    */
-  async submit(command: Command): Promise<Submitted> {
+  submit({ tradeId, ...command }: Command): Promise<Submitted> {
+    return this.submitRecord({ ...command, key: Buffer.from(tradeId), partition: 0 })
+  }
+
+  /** The same for a record of any key. @throws ProblemError */
+  async submitRecord(command: RecordCommand): Promise<Submitted> {
     const { producer, topic, clock } = this.#options
-    const key = Buffer.from(command.tradeId)
-    const partition = partitionOf(murmur2(key, 0, key.length), await this.#partitions())
+    const { key } = command
+    const partitions = await this.#partitions()
+    const partition = key === undefined ? command.partition % partitions : partitionOf(murmur2(key, 0, key.length), partitions)
     const { requestId, isRepeated } = await this.#requestId(command, partition)
     if (isRepeated) {
       const known = await this.#answerOf(requestId)
       if (known !== undefined) return { requestId, known }
     }
+    await command.announced?.(requestId.text)
     const headers = [['request-id', requestId.text] as const, ...command.headers]
     try {
       await producer.send({ topic, partition: requestId.partition, timestamp: clock.now(), key, value: command.value, headers })
@@ -121,7 +137,7 @@ export class Ingest {
     }
   }
 
-  async #requestId(command: Command, partition: number): Promise<{ requestId: RequestId; isRepeated: boolean }> {
+  async #requestId(command: RecordCommand, partition: number): Promise<{ requestId: RequestId; isRepeated: boolean }> {
     const { requestIds, claims } = this.#options
     const fresh = requestIds.issue(partition)
     if (command.idempotencyKey === undefined) return { requestId: fresh, isRepeated: false }
@@ -150,8 +166,9 @@ export class Ingest {
 }
 
 /** Tells apart where the trade id ends and the value begins, and a delete from an empty value. */
-function hashOf({ tradeId, value }: Command): string {
-  const hash = createHash('sha256').update(`${Buffer.byteLength(tradeId)} ${value?.length ?? -1} ${tradeId}`)
+function hashOf({ key, value }: RecordCommand): string {
+  const hash = createHash('sha256').update(`${key?.length ?? -1} ${value?.length ?? -1} `)
+  if (key !== undefined) hash.update(key)
   if (value !== undefined) hash.update(value)
   return hash.digest('hex')
 }

@@ -114,17 +114,17 @@ export function problemOf(error: FastifyError | Error): ProblemError {
   return new ProblemError({ status: 500, name: 'unexpected', title: 'Something is wrong here', detail: 'the fault is not yours; it was noted' })
 }
 
-/** Faults of parameters and headers, by the route's schema. */
+/** Faults of parameters, headers and bodies, by the route's schema. */
 function invalidParts(error: FastifyError): ProblemError {
-  const kind = error.validationContext === 'headers' ? 'header' : 'parameter'
+  const kind = error.validationContext === 'headers' ? 'header' : error.validationContext === 'body' ? 'pointer' : 'parameter'
   const errors = (error.validation ?? []).flatMap(({ keyword, instancePath, message, params }): ProblemPart[] => {
     // What is not allowed is told twice: here, and with its name below.
     if (keyword === 'boolean') return []
     const names = keyword === 'additionalProperties' ? params['additionalProperties'] : keyword === 'required' ? params['requiredProperties'] : undefined
     const detail = keyword === 'additionalProperties' ? 'not known here' : keyword === 'required' ? 'not there' : (message ?? 'not as it should be')
-    const places = Array.isArray(names) ? names.map(String) : [instancePath.slice(1)]
+    const places = Array.isArray(names) ? names.map((name) => (kind === 'pointer' ? `${instancePath}/${String(name)}` : String(name))) : [kind === 'pointer' ? instancePath : instancePath.slice(1)]
     return places.map((place) => ({ [kind]: place.slice(0, 200), detail }))
   })
-  const detail = errors.map((part) => `${part.header ?? part.parameter ?? ''}: ${part.detail}`).join('; ')
+  const detail = errors.map((part) => `${part.header ?? part.parameter ?? part.pointer ?? ''}: ${part.detail}`).join('; ')
   return badRequest('invalid-request', detail, errors)
 }

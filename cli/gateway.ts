@@ -7,6 +7,8 @@ import { createGateway } from '../api/gateway.ts'
 import { GATEWAY_MIGRATIONS, PostgresClaims } from '../api/databases/claims.ts'
 import { MongoTradeEvents } from '../api/databases/trade-events.ts'
 import { PostgresTradeRows } from '../api/databases/trade-rows.ts'
+import type { WatchedGroup } from '../api/live/group-watch.ts'
+import { Live } from '../api/live/live.ts'
 import { OwnerQueries } from '../api/queries/owner-queries.ts'
 import type { Settings } from '../config/settings.ts'
 import { AccumulatingProducer } from '../kafka/accumulating-producer.ts'
@@ -41,10 +43,14 @@ export async function run(argv: readonly string[]): Promise<number> {
   const pool = postgresPool(postgresUrl)
   const mongoUrl = await connectionOf(settings, 'mongo')
   const mongo = new MongoClient(mongoUrl, { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000, socketTimeoutMS: 15_000, maxPoolSize: CONNECTIONS })
-  const topic = tradeTopics(values['topics.prefix']).ingested
+  const topics = tradeTopics(values['topics.prefix'])
+  const topic = topics.ingested
+  const groups = groupsOf(values)
   const producer = new AccumulatingProducer({ producer: kafka.client.producer(), clock: systemClock })
   const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => `0_${partition}`, clock: systemClock })
   const claims = new PostgresClaims(pool)
+  const partitions = () => partitionsOf(kafka.client, topic)
+  const live = new Live({ kafka: kafka.client, clock: systemClock, topics, groups, state, partitions })
   const server = await createGateway({
     producer,
     state,
@@ -52,11 +58,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     clock: systemClock,
     failpoint: failpointFromEnvironment(),
     topic,
-    partitions: () => partitionsOf(kafka.client, topic),
+    partitions,
     trades: new PostgresTradeRows(pool),
     events: new MongoTradeEvents(mongo, databaseOf(mongoUrl)),
     expire: () => state.expire(),
-    lags: () => lagsOf(kafka.client, values),
+    lags: () => lagsOf(kafka.client, groups),
+    live,
     secret: values['http.secret'] ?? (await keptSecret(values['data.dir'])),
     unexpected: (error) => process.stderr.write(`unexpected: ${error.stack ?? error.message}\n`),
   })
@@ -67,6 +74,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const migrated = migrateWhenThere(postgresUrl, migrating.signal)
     // Waited for below, once it listens.
     migrated.catch(() => {})
+    live.start()
     const url = await listen(server, values['http.listen'])
     process.stdout.write(`${url}/docs\n`)
     const status: GatewayStatus = { role: 'gateway', url }
@@ -76,6 +84,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } finally {
     migrating.abort()
     clearInterval(forgetting)
+    live.close()
     await server.close()
     state.close()
     await producer.close()
@@ -135,15 +144,18 @@ function databaseOf(url: string): string {
   return /^[^/]+:\/\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? 'tradewind'
 }
 
-async function lagsOf(client: KafkaClient, settings: Settings): Promise<Record<string, number>> {
+async function lagsOf(client: KafkaClient, groups: readonly WatchedGroup[]): Promise<Record<string, number>> {
+  return Object.fromEntries(await Promise.all(groups.map(async ({ group, topics }) => [group, await lagOf(client, group, topics)] as const)))
+}
+
+function groupsOf(settings: Settings): readonly WatchedGroup[] {
   const { ingested, processed, audit, expired } = tradeTopics(settings['topics.prefix'])
   const application = settings['application.id']
-  const groups: readonly (readonly [string, readonly string[]])[] = [
-    [application, [ingested]],
-    [`${application}-sink-postgres`, [processed]],
-    [`${application}-sink-mongo`, [audit, processed, expired]],
+  return [
+    { group: application, role: 'processor', topics: [ingested] },
+    { group: `${application}-sink-postgres`, role: 'sink-postgres', topics: [processed] },
+    { group: `${application}-sink-mongo`, role: 'sink-mongo', topics: [audit, processed, expired] },
   ]
-  return Object.fromEntries(await Promise.all(groups.map(async ([group, topics]) => [group, await lagOf(client, group, topics)] as const)))
 }
 
 /** One for all gateways of a data folder, and the same after a restart. */

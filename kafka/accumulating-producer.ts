@@ -158,7 +158,7 @@ export class AccumulatingProducer implements RecordProducer {
     if (record === undefined) return false
     const { key, value, headers } = this.#views
     this.#headers.reset()
-    for (const [name, text] of record.headers) this.#headers.add(name, text)
+    for (const [name, content] of record.headers) this.#headers.add(name, content)
     const block = this.#headers.count === 0 ? undefined : this.#headers.into(headers)
     return builder.append(record.timestamp, viewOf(record.key, key), viewOf(record.value, value), block)
   }
@@ -229,7 +229,7 @@ function viewOf(bytes: Buffer | undefined, view: ByteView): ByteView | undefined
 }
 
 function sizeOf({ key, value, headers }: OutgoingRecord): number {
-  return headers.reduce((sum, [name, text]) => sum + name.length + text.length, RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0))
+  return headers.reduce((sum, [name, content]) => sum + name.length + (content?.length ?? 0), RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0))
 }
 
 function bytesOf(records: readonly Pending[]): number {

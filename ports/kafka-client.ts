@@ -140,7 +140,8 @@ export interface OutgoingRecord extends TopicPartition {
   readonly key: Buffer | undefined
   /** `undefined`: null, a delete. */
   readonly value: Buffer | undefined
-  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Text becomes UTF-8; `undefined` is null. */
+  readonly headers: readonly (readonly [name: string, value: string | Uint8Array | undefined])[]
 }
 
 /** Gathers single records into batches. */

@@ -23,11 +23,25 @@ export interface EventDocument {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+export interface OperationalEvent {
+  /** Unique. */
+  readonly id: string
+  readonly eventType: string
+  readonly severity: 'info' | 'warning' | 'error'
+  readonly tradeId: string | undefined
+  readonly data: Readonly<Record<string, unknown>>
+  readonly timestampMs: number
+}
+
 /** Audit entries and events as MongoDB has them: eventually consistent. */
 export interface TradeEvents {
   audit(filter: AuditFilter, page: { readonly after: EventKey | undefined; readonly limit: number }): Promise<readonly EventDocument[]>
   /** All that is kept of one trade in a collection, the oldest first, so many at most. */
   ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]>
+  /** Adds an operational event to `trade_events`, which no record stands for; one whose id is there already is left as it is. */
+  record(event: OperationalEvent): Promise<void>
+  /** Operational events whose id begins like this, the oldest first. */
+  recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]>
   /** How many audit entries of each outcome there were since then. */
   outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>>
 }
@@ -68,6 +82,19 @@ export class MongoTradeEvents implements TradeEvents {
 
   async ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]> {
     const found = await this.#collection(collection).find({ trade_id: { $eq: tradeId } }, { maxTimeMS: MAX_MS }).sort({ timestamp: 1 }).limit(limit).toArray()
+    return found.map(documentOf)
+  }
+
+  async record({ id, eventType, severity, tradeId, data, timestampMs }: OperationalEvent): Promise<void> {
+    const $setOnInsert = { event_type: eventType, severity, trade_id: tradeId ?? null, data, timestamp: new Date(timestampMs) }
+    await this.#collection('trade_events').updateOne({ _id: id }, { $setOnInsert }, { upsert: true, writeConcern: { w: 'majority' } })
+  }
+
+  /** By the index of `_id`: a range each. */
+  async recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]> {
+    if (idPrefixes.length === 0) return []
+    const $or = idPrefixes.map((prefix) => ({ _id: { $gte: prefix, $lt: `${prefix}\uffff` } }))
+    const found = await this.#collection('trade_events').find({ $or }, { maxTimeMS: MAX_MS }).sort({ timestamp: 1 }).toArray()
     return found.map(documentOf)
   }
 

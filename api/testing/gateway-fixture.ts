@@ -4,7 +4,10 @@ import { type RequestAnswer, writeRequestState } from '../../processors/request-
 import { TRADE_PREFIX_BYTES, TradeEntry } from '../../processors/trade-state.ts'
 import { createGateway, type GatewayOptions } from '../gateway.ts'
 import type { GatewayServer } from '../gateway-parts.ts'
-import type { AuditFilter, EventDocument, EventKey, TradeEvents } from '../databases/trade-events.ts'
+import { Live } from '../live/live.ts'
+import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
+import { LiveCluster } from './live-cluster.ts'
+import type { AuditFilter, EventDocument, EventKey, OperationalEvent, TradeEvents } from '../databases/trade-events.ts'
 import type { ListedRow, Page, TradeFilter, TradeRows, VersionRow } from '../databases/trade-rows.ts'
 import type { Claim, IdempotencyClaims } from '../ingest.ts'
 import type { StateLookUps } from '../queries/owner-queries.ts'
@@ -26,12 +29,19 @@ export class GatewayFixture {
   readonly unexpected: Error[] = []
   readonly trades = new MemoryRows()
   readonly events = new MemoryEvents()
+  readonly cluster = new LiveCluster()
   partitions: () => Promise<number> = async () => 12
   #server: GatewayServer | undefined
+  #live: Live | undefined
 
   get server(): GatewayServer {
     if (this.#server === undefined) throw new Error('the fixture is made by create')
     return this.#server
+  }
+
+  get live(): Live {
+    if (this.#live === undefined) throw new Error('the fixture is made by create')
+    return this.#live
   }
 
   static async create(options: Partial<GatewayOptions> = {}): Promise<GatewayFixture> {
@@ -46,13 +56,17 @@ export class GatewayFixture {
       fixture.sent.push(record)
       return fixture.produce(record)
     }
+    const partitions = () => fixture.partitions()
+    const { clock, cluster } = fixture
+    fixture.#live = new Live({ kafka: cluster.kafka, clock, topics: TRADE_TOPICS, groups: cluster.groups, state, partitions })
     fixture.#server = await createGateway({
       producer: { send, close: async () => {} },
       state,
       claims: fixture.claims,
       clock: fixture.clock,
       topic: 'trade.ingested',
-      partitions: () => fixture.partitions(),
+      partitions,
+      live: fixture.#live,
       secret: 'x'.repeat(32),
       trades: fixture.trades,
       events: fixture.events,
@@ -77,6 +91,8 @@ export class GatewayFixture {
     this.trades.isAway = false
     this.events.documents = []
     this.events.isAway = false
+    this.events.operational.length = 0
+    this.cluster.reset()
     this.partitions = async () => 12
   }
 
@@ -96,7 +112,7 @@ export class GatewayFixture {
   }
 
   header(index: number, name: string): string | undefined {
-    return this.sent[index]?.headers.find(([key]) => key === name)?.[1]
+    return this.sent[index]?.headers.find(([key]) => key === name)?.[1]?.toString()
   }
 }
 
@@ -139,6 +155,17 @@ export class MemoryEvents implements TradeEvents {
   documents: EventDocument[] = []
   isAway = false
   readonly filters: AuditFilter[] = []
+  readonly operational: OperationalEvent[] = []
+
+  async record(event: OperationalEvent): Promise<void> {
+    if (this.isAway) throw new Error('no primary')
+    if (!this.operational.some(({ id }) => id === event.id)) this.operational.push(event)
+  }
+
+  async recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]> {
+    if (this.isAway) throw new Error('no primary')
+    return this.operational.filter(({ id }) => idPrefixes.some((prefix) => id.startsWith(prefix))).map(({ id, timestampMs, data }) => ({ id, timestampMs, fields: { data } }))
+  }
 
   async audit(filter: AuditFilter, { after, limit }: { after: EventKey | undefined; limit: number }): Promise<readonly EventDocument[]> {
     if (this.isAway) throw new Error('no primary')

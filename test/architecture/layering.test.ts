@@ -20,8 +20,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   topology: ['engine/dsl', 'processors', 'serdes'],
   testing: ['ports', 'engine', 'kafka'],
   sinks: ['ports', 'records', 'serdes', 'observability'],
-  // records too: what it produces and what it reads from stores are bytes
-  api: ['ports', 'records', 'processors', 'serdes', 'engine', 'type topology'],
+  // records too: what it produces and what it reads from stores are bytes; observability: it measures
+  api: ['ports', 'records', 'processors', 'serdes', 'engine', 'observability', 'type topology'],
 }
 
 /** The only places that may know a package. */

@@ -1,0 +1,81 @@
+import type { CommittedCursor } from '../../records/committed-cursor.ts'
+
+export type FeedKind = 'audit' | 'state'
+
+/** What a listener wants to hear of; an empty set: everything. */
+export interface EventFilter {
+  readonly tradeIds: ReadonlySet<string>
+  readonly books: ReadonlySet<string>
+  readonly outcomes: ReadonlySet<string>
+}
+
+/** One event of the feed, made once for all that listen. */
+export class FeedEvent {
+  readonly kind: FeedKind
+  readonly tradeId: string | undefined
+  /** As it goes out. */
+  readonly frame: Buffer
+  /** The record's value, JSON; `undefined`: null, the trade was deleted. */
+  readonly #value: string | undefined
+  #parsed: Readonly<Record<string, unknown>> | undefined
+
+  /** `position`: behind the record. `seenAtMs` undefined: it is an event of earlier, whose latency nobody has measured. */
+  constructor(kind: FeedKind, record: CommittedCursor, { position, seenAtMs }: { position: string; seenAtMs: number | undefined }) {
+    this.kind = kind
+    this.tradeId = record.hasKey ? record.key.toString() : undefined
+    this.#value = record.hasValue ? record.value.toString() : undefined
+    const data = kind === 'audit' ? auditData(this.#value ?? '{}', seenAtMs === undefined ? undefined : seenAtMs - record.timestamp) : stateData(this.tradeId, this.#value)
+    this.frame = eventFrame(kind, position, data)
+  }
+
+  /** What became of a record; state events have none. */
+  get outcome(): string | undefined {
+    const outcome = this.kind === 'audit' ? this.#fields()['outcome'] : undefined
+    return typeof outcome === 'string' ? outcome : undefined
+  }
+
+  /** The book of a state. Audit entries and deletes do not say. */
+  get bookId(): string | undefined {
+    const book = this.kind === 'state' ? this.#fields()['book_id'] : undefined
+    return typeof book === 'string' ? book : undefined
+  }
+
+  /** Everything but the book, which an event may not know of itself. */
+  matches({ tradeIds, outcomes }: EventFilter): boolean {
+    if (tradeIds.size > 0 && !(this.tradeId !== undefined && tradeIds.has(this.tradeId))) return false
+    return outcomes.size === 0 || (this.outcome !== undefined && outcomes.has(this.outcome))
+  }
+
+  /** Read for those who filter by what stands in it, once. */
+  #fields(): Readonly<Record<string, unknown>> {
+    this.#parsed ??= fieldsOf(this.#value)
+    return this.#parsed
+  }
+}
+
+export function eventFrame(name: string, id: string | undefined, data: string): Buffer {
+  // A trade may have been sent with line breaks between its fields, and is passed on as it came.
+  const lines = data.includes('\n') || data.includes('\r') ? data.replace(/\r\n|\r|\n/g, '\ndata: ') : data
+  return Buffer.from(`event: ${name}\n${id === undefined ? '' : `id: ${id}\n`}data: ${lines}\n\n`)
+}
+
+/** JSON is passed on as it is: reading and writing it again would lose digits. */
+function auditData(entry: string, e2eMs: number | undefined): string {
+  const end = entry.lastIndexOf('}')
+  const isEmpty = /^\s*\{\s*$/.test(entry.slice(0, end))
+  return `${entry.slice(0, end)}${isEmpty ? '' : ','}"e2e_ms":${e2eMs ?? 'null'}}`
+}
+
+function stateData(tradeId: string | undefined, trade: string | undefined): string {
+  return `{"trade_id":${JSON.stringify(tradeId ?? null)},"deleted":${trade === undefined},"trade":${trade ?? 'null'}}`
+}
+
+function fieldsOf(value: string | undefined): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = value === undefined ? undefined : JSON.parse(value)
+    // Each field is checked where it is read.
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
