@@ -13,6 +13,12 @@ test('a connection that is cut in the middle of a bulk write is retriable, thoug
   expect(classifyMongoError(error, 'adding documents')).toMatchObject({ scope: 'retriable', message: 'MongoDB, adding documents: connect ECONNREFUSED' })
 })
 
+test('a connection that breaks under a large write is retriable: the driver passes on what the system says', () => {
+  const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })
+  expect(classifyMongoError(broken, 'adding documents')).toMatchObject({ scope: 'retriable' })
+  expect(classifyMongoError(bulkError(broken), 'adding documents')).toMatchObject({ scope: 'retriable', message: 'MongoDB, adding documents: write EPIPE' })
+})
+
 test.each([
   [11600, 'retriable'],
   [13, 'fatal'],

@@ -1,4 +1,5 @@
 import { BSON, MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb'
+import { CONNECTION_CODES } from '../connection-codes.ts'
 import { SinkError, SinkFatalError, SinkPoisonError, SinkRetriableError } from '../sink-database.ts'
 
 /** Causes that pass, by the server's codes: no primary, shutting down, time limits, write concern not met, write conflict, lock time-out, disk full. */
@@ -44,6 +45,8 @@ export function isRetriableCode(code: number): boolean {
 
 function isRetriable(error: Error, code: number | undefined): boolean {
   if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) return true
+  // The driver wraps what a socket says, but not while it waits for a large message to drain.
+  if ('code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code)) return true
   if (error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))) return true
   return code === undefined ? error.name === 'MongoPoolClearedError' || error.name === 'MongoNotConnectedError' || error.name === 'MongoTopologyClosedError' : isRetriableCode(code)
 }

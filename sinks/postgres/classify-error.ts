@@ -1,7 +1,7 @@
+import { CONNECTION_CODES } from '../connection-codes.ts'
 import { SinkError, SinkFatalError, SinkPoisonError, SinkRetriableError } from '../sink-database.ts'
 
-/** Failures of the network and of the driver's own time limits, by code or by message: the driver gives some of them no code. */
-const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ECONNABORTED'])
+/** Failures of the network and of the driver's own time limits to which it gives no code. */
 const CONNECTION_MESSAGES =
   /^(Connection terminated|Query read timeout|timeout (exceeded when trying to connect|expired)|Client (has encountered a connection error|was closed)|Connection ended)/
 
