@@ -55,6 +55,8 @@ export class DiskContent {
       if (random.chance(0.5)) return this.#becomes(this.#kept)
       return this.#becomes(Buffer.from(this.current))
     }
+    // The system writes everything back some time later, asked or not.
+    if (random.chance(0.5)) return this.#becomes(Buffer.from(this.current))
     const unsynced = this.#sizeBytes - this.#syncedBytes
     const kept = Buffer.from(this.#bytes.subarray(0, this.#syncedBytes + random.integer(0, unsynced)))
     if (kept.length > this.#syncedBytes && random.chance(0.5)) {

@@ -1,4 +1,6 @@
+import { SCENES } from './fault-scenes.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import type { DatabaseTrouble } from './simulated-database.ts'
 import type { Fate } from './simulated-network.ts'
 
 /** What goes wrong, and when. `instance` and `node` are numbers from 0 and 1. Times are milliseconds from the start. */
@@ -24,6 +26,12 @@ export type Fault =
   | { readonly kind: 'stall'; readonly atMs: number; readonly instance: number; readonly node: number; readonly forMs: number }
   /** The same, from the moment in which the `nth` request of one kind is on its way; between the instance and all nodes, or only the node that it is for. */
   | { readonly kind: 'stall-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly everyNode: boolean; readonly forMs: number }
+  /** The `nth` request of one kind, or its answer, is held, and with it its connection; the others go on. */
+  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: 'request' | 'answer'; readonly forMs: number }
+  /** A second process is started on the state directory of an instance, while the first one is there, and killed some time later. */
+  | { readonly kind: 'twin'; readonly atMs: number; readonly instance: number; readonly forMs: number }
+  /** The state directory of another instance is copied over that of this one, while it is down. */
+  | { readonly kind: 'copied-disk'; readonly atMs: number; readonly instance: number; readonly from: number; readonly downMs: number }
   | { readonly kind: 'disk-full'; readonly atMs: number; readonly instance: number; readonly forMs: number }
   | { readonly kind: 'disk-errors'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly failure: number }
   | { readonly kind: 'slow-disk'; readonly atMs: number; readonly instance: number; readonly forMs: number; readonly factor: number }
@@ -34,6 +42,12 @@ export type Fault =
   | { readonly kind: 'under-replicated'; readonly atMs: number; readonly pick: number; readonly forMs: number }
   /** The brokers want their clients to wait. */
   | { readonly kind: 'throttle'; readonly atMs: number; readonly waitMs: number; readonly forMs: number }
+  /** Somebody joins the group and leaves it again, again and again. */
+  | { readonly kind: 'storm'; readonly atMs: number; readonly everyMs: number; readonly forMs: number }
+  /** A process of the companion, such as a sink, is killed, or stands still; its database is in trouble. */
+  | { readonly kind: 'companion-kill'; readonly atMs: number; readonly pick: number; readonly downMs: number }
+  | { readonly kind: 'companion-pause'; readonly atMs: number; readonly pick: number; readonly forMs: number }
+  | { readonly kind: 'database'; readonly atMs: number; readonly trouble: DatabaseTrouble; readonly forMs: number }
   /** A changelog is compacted. */
   | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
 
@@ -41,8 +55,12 @@ export type DiskLoss = 'kept' | 'power-cut' | 'lost'
 export type FaultKind = Fault['kind']
 
 export const FAULT_KINDS: readonly FaultKind[] = [
-  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'stall-at', 'disk-full', 'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'under-replicated', 'throttle', 'compact',
+  'kill', 'kill-at', 'pause', 'pause-at', 'slow', 'stop', 'clock', 'lossy', 'break-at', 'cut', 'stall', 'stall-at', 'hang-at', 'twin', 'copied-disk', 'disk-full',
+  'disk-errors', 'slow-disk', 'node-crash', 'leader-move', 'coordinator-move', 'under-replicated', 'throttle', 'storm', 'compact',
 ]
+
+/** Drawn where there is a companion. */
+const COMPANION_KINDS: readonly FaultKind[] = ['companion-kill', 'companion-pause', 'database', 'database']
 
 export interface FaultOptions {
   readonly instances: number
@@ -50,23 +68,39 @@ export interface FaultOptions {
   /** Faults fall within this time. */
   readonly durationMs: number
   readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  /** For how long the changelogs keep deletions. */
+  readonly tombstoneRetentionMs: number
+  readonly hasCompanion: boolean
   readonly count: number
 }
 
 /** Points of the runtime's code between which a death tells something. */
-const FAILPOINTS = ['commit:acknowledged', 'commit:ended', 'commit:applied', 'store.changelog.appended', 'store.copied.appended', 'store.compaction.synced', 'store.compaction.retired']
+export const FAILPOINTS = ['commit:acknowledged', 'commit:acknowledged', 'commit:ended', 'commit:applied', 'store.changelog.appended', 'store.copied.appended', 'store.compaction.synced', 'store.compaction.retired']
 
-const APIS = ['produce', 'produce', 'txnOffsetCommit', 'txnOffsetCommit', 'endTxn', 'endTxn', 'endTxn', 'initProducerId', 'joinGroup', 'syncGroup', 'offsetFetch', 'fetch', 'listOffsets']
+const APIS = ['produce', 'produce', 'txnOffsetCommit', 'txnOffsetCommit', 'endTxn', 'endTxn', 'endTxn', 'initProducerId', 'joinGroup', 'syncGroup', 'syncGroup', 'offsetFetch', 'fetch', 'listOffsets']
 
 /**
- * The faults of a seed, by time. Some kinds are turned off altogether: what many kinds together hide, such as a long quiet time in which one of them would do harm, comes up where the others are missing.
+ * The faults of a seed, by time. Some kinds, and scenes, are turned off altogether: what many kinds together hide, such as a long quiet time in which one of them would do harm, comes up where the others are missing.
  */
 export function drawFaults(random: SeededRandom, options: FaultOptions): Fault[] {
   const share = random.pick([0.15, 0.4, 0.8])
-  const kinds = FAULT_KINDS.filter(() => random.chance(share))
-  if (kinds.length === 0) kinds.push(random.pick(FAULT_KINDS))
-  return Array.from({ length: options.count }, () => draw(random.pick(kinds), random, options)).sort((a, b) => a.atMs - b.atMs)
+  // Who keeps deletions for minutes must have clocks that agree.
+  const kinds = FAULT_KINDS.filter((kind) => random.chance(share) && (kind !== 'clock' || options.tombstoneRetentionMs >= DAY_MS))
+  if (options.hasCompanion) kinds.push(...COMPANION_KINDS.filter(() => random.chance(share)))
+  const scenes = SCENES.filter(() => random.chance(share))
+  if (kinds.length === 0) kinds.push(random.pick(FAULT_KINDS.filter((kind) => kind !== 'clock')))
+  const faults: Fault[] = []
+  while (faults.length < options.count) {
+    if (scenes.length > 0 && random.chance(SCENE_SHARE)) faults.push(...random.pick(scenes)(random, options))
+    else faults.push(draw(random.pick(kinds), random, options))
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs)
 }
+
+const DAY_MS = 86_400_000
+/** Of what is drawn so much is a scene. */
+const SCENE_SHARE = 0.2
 
 function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, durationMs, sessionTimeoutMs }: FaultOptions): Fault {
   const atMs = Math.floor(random.between(0, durationMs))
@@ -91,6 +125,9 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'cut': return { kind, atMs, instance }
     case 'stall': return { kind, atMs, instance, node, forMs: pausedMs }
     case 'stall-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), everyNode: random.chance(0.5), forMs: pausedMs }
+    case 'hang-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), what: random.pick(['request', 'answer']), forMs: pausedMs }
+    case 'twin': return { kind, atMs, instance, forMs }
+    case 'copied-disk': return { kind, atMs, instance, from: random.integer(0, instances - 1), downMs }
     case 'disk-full': return { kind, atMs, instance, forMs }
     case 'disk-errors': return { kind, atMs, instance, forMs, failure: random.logarithmic(0.001, 0.3) }
     case 'slow-disk': return { kind, atMs, instance, forMs, factor: random.logarithmic(3, 300) }
@@ -99,6 +136,10 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'coordinator-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'under-replicated': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs }
     case 'throttle': return { kind, atMs, waitMs: Math.floor(random.logarithmic(10, 2_000)), forMs }
+    case 'storm': return { kind, atMs, everyMs: Math.floor(random.logarithmic(20, 2_000)), forMs }
+    case 'companion-kill': return { kind, atMs, pick: random.integer(0, 1_000_000), downMs }
+    case 'companion-pause': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs: pausedMs }
+    case 'database': return { kind, atMs, trouble: random.pick(['away', 'silent', 'restarting']), forMs }
     case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
   }
 }

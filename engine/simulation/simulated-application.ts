@@ -3,6 +3,7 @@ import type { Broker, NewTopic } from '../../ports/broker.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Random } from '../../ports/random.ts'
 import type { Topology } from '../topology.ts'
+import type { Companion } from './companion.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** A record as it is written to an input topic, or read (read committed) from any. */
@@ -49,6 +50,8 @@ export interface SimulatedApplication {
   readonly workload: (random: SeededRandom) => () => InputRecord
   /** What is wrong with the outputs, one line each; none: nothing. */
   readonly check: (result: RunResult) => readonly string[]
+  /** Another program in the same world, such as a sink. */
+  readonly companion?: Companion | undefined
 }
 
 /** How a process talks to Kafka: `kafka/` builds it, on any `Broker`. */

@@ -86,3 +86,15 @@ test('a file made anew has another identity', async () => {
   await run(at.replace('f', Buffer.from('a')))
   expect(await run(at.identity('f'))).not.toBe(before)
 })
+
+test('what is copied from another disk has the same content and other identities', async () => {
+  const one = machine(1)
+  const other = machine(2)
+  await one.run(one.disk.of(one.process()).replace('f', Buffer.from('a')))
+  other.disk.copyFrom(one.disk)
+  const at = other.disk.of(other.process())
+  expect((await other.run(at.read('f')))?.toString()).toBe('a')
+  expect(await other.run(at.identity('f'))).not.toBe(await one.run(one.disk.of(one.process()).identity('f')))
+  other.disk.cutPower()
+  expect((await other.run(at.read('f')))?.toString()).toBe('a')
+})

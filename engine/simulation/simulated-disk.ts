@@ -34,11 +34,13 @@ export class MachineDisk {
   #names = new Map<string, DiskContent>()
   #durable = new Map<string, DiskContent>()
   #changes: NameChange[] = []
-  #identity = 0
+  #files = 0
+  readonly #identity: string
 
   constructor({ scheduler, random }: { scheduler: Scheduler; random: SeededRandom }) {
     this.scheduler = scheduler
     this.random = random
+    this.#identity = random.fork('identity').uuid()
   }
 
   /** The disk as a process uses it, until it dies. */
@@ -67,7 +69,7 @@ export class MachineDisk {
   }
 
   create(path: string, bytes?: Uint8Array): DiskContent {
-    const content = new DiskContent(String(++this.#identity), bytes)
+    const content = new DiskContent(`${this.#identity} ${++this.#files}`, bytes)
     this.name(path, content)
     return content
   }
@@ -95,6 +97,14 @@ export class MachineDisk {
     this.#changes = []
     this.#names = names
     this.#durable = new Map(names)
+  }
+
+  /** What is on another disk, as new files. */
+  copyFrom(other: MachineDisk): void {
+    this.lose()
+    for (const [path, { current }] of other.#names) this.create(path, current).synced(current.length)
+    this.#durable = new Map(this.#names)
+    this.#changes = []
   }
 
   /** A new disk. */

@@ -13,7 +13,7 @@ import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { ClientFactory, SimulatedApplication } from './simulated-application.ts'
 import { MachineDisk } from './simulated-disk.ts'
-import { CALM, type NetworkConditions, ProcessNetwork, type SimulatedNetwork } from './simulated-network.ts'
+import { type NetworkConditions, ProcessNetwork, type SimulatedNetwork } from './simulated-network.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import type { Trace } from './trace.ts'
 
@@ -30,6 +30,8 @@ export interface InstanceSettings {
 
 export interface InstanceOptions {
   readonly name: string
+  /** Its network where nothing is wrong: some machines are farther away than others. */
+  readonly calm: NetworkConditions
   readonly application: SimulatedApplication
   readonly partitionCounts: ReadonlyMap<string, number>
   readonly clusterId: string
@@ -47,6 +49,7 @@ export interface InstanceOptions {
 interface Run {
   readonly process: SimulatedProcess
   readonly network: ProcessNetwork
+  readonly failpoint: (name: string) => Promise<void> | undefined
   thread: StreamThread | undefined
 }
 
@@ -72,7 +75,8 @@ export class SimulatedInstance {
   isWanted = false
   readonly #options: InstanceOptions
   #run: Run | undefined
-  #conditions: NetworkConditions = CALM
+  #twin: Run | undefined
+  #conditions: NetworkConditions
   #slowness = 1
   #clockOffsetMs = 0
   #armed: { readonly failpoint: string; left: number; readonly then: () => void } | undefined
@@ -80,6 +84,7 @@ export class SimulatedInstance {
   constructor(options: InstanceOptions) {
     this.#options = options
     this.name = options.name
+    this.#conditions = options.calm
     this.disk = new MachineDisk({ scheduler: options.scheduler, random: options.random.fork('disk') })
   }
 
@@ -97,7 +102,21 @@ export class SimulatedInstance {
 
   start(): void {
     this.isWanted = true
-    if (this.#run !== undefined) return
+    if (this.#run === undefined) this.#run = this.#begin((name) => this.#pass(name))
+  }
+
+  /** Somebody starts a second process on the same directory, whatever the first one is at. */
+  startTwin(): void {
+    this.#twin ??= this.#begin(() => undefined)
+  }
+
+  killTwin(): void {
+    const run = this.#twin
+    this.#twin = undefined
+    run?.process.kill()
+  }
+
+  #begin(failpoint: (name: string) => Promise<void> | undefined): Run {
     const { scheduler, random, trace } = this.#options
     const number = ++this.starts
     const process = new SimulatedProcess(`${this.name}.${number}`, scheduler)
@@ -105,13 +124,13 @@ export class SimulatedInstance {
     network.conditions = this.#conditions
     process.slowness = this.#slowness
     process.setClock(this.#clockOffsetMs)
-    const run: Run = { process, network, thread: undefined }
-    this.#run = run
+    const run: Run = { process, network, failpoint, thread: undefined }
     trace.add(this.name, `process ${number} starts`)
     void this.#main(run, random.fork(`process ${number}`)).then(
       () => this.#ended(run, undefined),
       (error: unknown) => this.#ended(run, error instanceof Error ? error : new Error(String(error))),
     )
+    return run
   }
 
   /** Ends in an instant, wherever it is. */
@@ -160,15 +179,19 @@ export class SimulatedInstance {
     if (this.#run !== undefined) this.#run.network.conditions = conditions
   }
 
+  /** Nothing is wrong with its network any more. */
+  calm(): void {
+    this.setNetwork(this.#options.calm)
+  }
+
   async #main(run: Run, random: SeededRandom): Promise<void> {
     const { application, partitionCounts, clusterId, brokerOf, connect, settings, trace } = this.#options
-    const { process, network } = run
+    const { process, network, failpoint } = run
     const disk = this.disk.of(process)
     const topology = new ApplicationTopology(application.applicationId, application.topology(), partitionCounts)
     const directory = await this.#openDirectory(run, disk, { topology, random, clusterId })
     const broker = brokerOf(process.name, network)
     const client = connect(broker, process, random.fork('client'))
-    const failpoint = (name: string): Promise<void> | undefined => this.#pass(name)
     const thread = new StreamThread({
       name: `${application.applicationId}-${directory.processId}-0`,
       topology,
@@ -203,7 +226,14 @@ export class SimulatedInstance {
           stores: new Map(topology.stores.map(({ name, kind = 'log' }) => [name, `${kind} 1`])),
         })
       } catch (error) {
-        if (!(error instanceof StateDirectoryError) || error.fault !== 'locked') throw error
+        if (!(error instanceof StateDirectoryError)) throw error
+        if (error.fault === 'copied') {
+          // As the message tells a person to do.
+          this.#options.trace.add(process.name, 'the copy is removed')
+          this.disk.lose()
+          continue
+        }
+        if (error.fault !== 'locked') throw error
         await new Promise<void>((resolve) => process.after(LOCKED_PAUSE_MS, resolve))
       }
     }
@@ -232,12 +262,16 @@ export class SimulatedInstance {
   }
 
   #ended(run: Run, error: Error | undefined): void {
-    if (this.#run !== run) return
-    this.#run = undefined
-    this.#armed = undefined
+    const isTwin = this.#twin === run
+    if (this.#run !== run && !isTwin) return
+    if (isTwin) this.#twin = undefined
+    else {
+      this.#run = undefined
+      this.#armed = undefined
+    }
     run.process.kill()
     this.#options.trace.add(this.name, error === undefined ? 'ended' : `ended: ${error.message}`)
     if (error !== undefined) this.#options.failed(error)
-    if (this.isWanted) this.#options.scheduler.after(RESTART_MS, () => this.isWanted && this.start())
+    if (!isTwin && this.isWanted) this.#options.scheduler.after(RESTART_MS, () => this.isWanted && this.start())
   }
 }

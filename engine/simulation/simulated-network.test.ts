@@ -103,3 +103,20 @@ test('a stall that begins when a request is on its way holds this one', async ()
   expect(scheduler.monotonicMs()).toBeGreaterThan(5_000)
   expect(answered).toHaveLength(3)
 })
+
+test('a request that hangs holds its own connection only', async () => {
+  for (const what of ['request', 'answer'] as const) {
+    const { scheduler, network, handled, answered, call } = world()
+    network.hangAt('produce', 1, { what, forMs: 5_000 })
+    call('hanging')
+    call('behind')
+    call('beside', { lane: 'y' })
+    await scheduler.run(() => answered.length === 1)
+    expect(answered).toEqual(['beside'])
+    expect(handled.includes('hanging')).toBe(what === 'answer')
+    expect(scheduler.monotonicMs()).toBeLessThan(100)
+    await scheduler.run(() => answered.length === 3)
+    expect(answered.slice(1)).toEqual(['hanging', 'behind'])
+    expect(scheduler.monotonicMs()).toBeGreaterThan(5_000)
+  }
+})

@@ -41,7 +41,14 @@ interface Request {
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
   readonly deadlineMs: number
+  readonly treatment: Treatment
+}
+
+/** What becomes of one request. While it, or its answer, is held, everything behind it on its connection waits; other connections go on: as where packets of one connection are lost again and again. */
+interface Treatment {
   readonly fate: Fate
+  readonly requestHeldMs: number
+  readonly answerHeldMs: number
 }
 
 export type Fate = 'answered' | 'request-lost' | 'answer-lost' | 'late'
@@ -57,7 +64,7 @@ export class ProcessNetwork implements SimulatedNetwork {
   readonly #random: SeededRandom
   readonly #connections = new Map<string, Connection>()
   readonly #stalledUntilMs = new Map<number, number>()
-  #breaks: { readonly api: string; left: number; readonly apply: (node: number) => Fate }[] = []
+  #breaks: { readonly api: string; left: number; readonly apply: (node: number) => Treatment }[] = []
 
   constructor({ process, scheduler, random }: { process: SimulatedProcess; scheduler: Scheduler; random: SeededRandom }) {
     this.#process = process
@@ -72,7 +79,7 @@ export class ProcessNetwork implements SimulatedNetwork {
       this.sent++
       const deadlineMs = this.#scheduler.monotonicMs() + timeoutOf(request.api)
       // The answer of `handle` is what the connection hands on.
-      this.#connection(request).send({ handle, resolve: resolve as (answer: unknown) => void, reject, deadlineMs, fate: this.#fate(request) })
+      this.#connection(request).send({ handle, resolve: resolve as (answer: unknown) => void, reject, deadlineMs, treatment: this.#treatment(request) })
     })
   }
 
@@ -88,16 +95,22 @@ export class ProcessNetwork implements SimulatedNetwork {
 
   /** What becomes of the `nth` request of an API from now on. */
   breakAt(api: string, nth: number, fate: Fate): void {
-    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply: () => fate })
+    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply: () => treated(fate) })
   }
 
   /** The network stalls when the `nth` request of an API is on its way: it arrives when that is over, whatever has become of its sender's place in the group. */
   stallAt(api: string, nth: number, { forMs, nodes }: { forMs: number; nodes: readonly number[] | undefined }): void {
-    const apply = (node: number): Fate => {
+    const apply = (node: number): Treatment => {
       for (const stalled of nodes ?? [node]) this.stall(stalled, forMs)
-      return 'answered'
+      return ANSWERED
     }
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
+  }
+
+  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. */
+  hangAt(api: string, nth: number, { what, forMs }: { what: 'request' | 'answer'; forMs: number }): void {
+    const treatment: Treatment = { fate: 'answered', requestHeldMs: what === 'request' ? forMs : 0, answerHeldMs: what === 'answer' ? forMs : 0 }
+    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply: () => treatment })
   }
 
   /** Nothing stalls or breaks from now on. */
@@ -131,19 +144,25 @@ export class ProcessNetwork implements SimulatedNetwork {
     return stalledMs + this.#random.between(minDelayMs, maxDelayMs)
   }
 
-  #fate({ api, node }: { api: string; node: number }): Fate {
-    const due = this.#breaks.find((one) => one.api === api.toLowerCase() && --one.left === 0)
+  #treatment({ api, node }: { api: string; node: number }): Treatment {
+    const due = this.#breaks.length === 0 ? undefined : this.#breaks.find((one) => one.api === api.toLowerCase() && --one.left === 0)
     if (due !== undefined) {
       this.#breaks = this.#breaks.filter((one) => one !== due)
       return due.apply(node)
     }
     const { lostRequest, lostAnswer, lateRequest } = this.conditions
     let draw = this.#random.next()
-    if ((draw -= lostRequest) < 0) return 'request-lost'
-    if ((draw -= lostAnswer) < 0) return 'answer-lost'
-    return draw - lateRequest < 0 ? 'late' : 'answered'
+    if ((draw -= lostRequest) < 0) return treated('request-lost')
+    if ((draw -= lostAnswer) < 0) return treated('answer-lost')
+    return draw - lateRequest < 0 ? treated('late') : ANSWERED
   }
 }
+
+function treated(fate: Fate): Treatment {
+  return { fate, requestHeldMs: 0, answerHeldMs: 0 }
+}
+
+const ANSWERED = treated('answered')
 
 /** One connection: requests arrive in order, are handled one at a time, and are answered in order. */
 class Connection {
@@ -174,7 +193,7 @@ class Connection {
     this.#pending.push(request)
     this.#travelling.push(request)
     this.#watch()
-    this.#arrivalMs = Math.max(this.#arrivalMs, scheduler.monotonicMs() + delayMs())
+    this.#arrivalMs = Math.max(this.#arrivalMs, scheduler.monotonicMs() + delayMs() + request.treatment.requestHeldMs)
     scheduler.after(this.#arrivalMs - scheduler.monotonicMs(), () => this.#arrive(request))
   }
 
@@ -196,11 +215,12 @@ class Connection {
 
   #arrive(request: Request): void {
     if (this.#isEnded) return
-    if (request.fate === 'request-lost') {
+    const { fate } = request.treatment
+    if (fate === 'request-lost') {
       this.#travelling = this.#travelling.filter((other) => other !== request)
       return this.end('the request was lost', false)
     }
-    if (request.fate === 'late') return this.end('the connection broke, the request is still on its way', true)
+    if (fate === 'late') return this.end('the connection broke, the request is still on its way', true)
     this.#travelling = this.#travelling.filter((other) => other !== request)
     void this.#handle(request.handle).then(
       (answer) => this.#answer(request, () => request.resolve(answer)),
@@ -221,8 +241,9 @@ class Connection {
   #answer(request: Request, settle: () => void): void {
     if (this.#isEnded) return
     const { scheduler, process, delayMs } = this.#options
-    if (request.fate === 'answer-lost') return this.end('the answer was lost', false)
-    this.#answerMs = Math.max(this.#answerMs, scheduler.monotonicMs() + delayMs())
+    const { fate, answerHeldMs } = request.treatment
+    if (fate === 'answer-lost') return this.end('the answer was lost', false)
+    this.#answerMs = Math.max(this.#answerMs, scheduler.monotonicMs() + delayMs() + answerHeldMs)
     scheduler.after(this.#answerMs - scheduler.monotonicMs(), () => {
       if (this.#isEnded) return
       this.#pending.splice(this.#pending.indexOf(request), 1)

@@ -1,11 +1,12 @@
 import { changelogTopic } from '../application-topology.ts'
+import { decodePartitionTime } from '../partition-time.ts'
 import { drawFaults, type Fault, describeFault, endOf } from './faults.ts'
-import type { ClientFactory, SimulatedApplication } from './simulated-application.ts'
+import type { ClientFactory, SimulatedApplication, SimulatedRecord } from './simulated-application.ts'
 import { LivelockError, Scheduler } from './scheduler.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { checkStores } from './store-check.ts'
 import { Trace } from './trace.ts'
-import { World } from './world.ts'
+import { World, type WorldShape } from './world.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -17,7 +18,7 @@ export interface SimulationOptions {
   /** Default: what the seed draws, some 200 to 3,000. */
   readonly records?: number
   /** Instances of the application and nodes of the cluster, in place of those that the seed draws. */
-  readonly shape?: { readonly instances?: number; readonly nodes?: number }
+  readonly shape?: WorldShape
   /** Called with each line of the trace. */
   readonly write?: (line: string) => void
 }
@@ -109,7 +110,26 @@ class SimulationRun {
     if (!(await this.#drained())) return
     trace.add('world', 'drained')
     await world.end()
+    if (!(await this.#companionsDone())) return
+    await world.endCompanions()
     await this.#check()
+  }
+
+  /** The application has stopped: what its companion has to do is known now. */
+  async #companionsDone(): Promise<boolean> {
+    const { world, application } = this.#options
+    if (application.companion === undefined) return true
+    const deadlineMs = world.scheduler.monotonicMs() + RECOVERY_BOUND_MS
+    const outputs = world.outside.read(world.outputTopics)
+    for (;;) {
+      const left = application.companion.left(outputs)
+      if (left.length === 0) return true
+      if (world.scheduler.monotonicMs() > deadlineMs) {
+        this.violations.push(`${RECOVERY_BOUND_MS / 1000} s after the application has ended: ${left.join('; ')}`)
+        return false
+      }
+      await world.outside.pause(POLL_MS)
+    }
   }
 
   /** Bursts, with quiet in between; now and then in a transaction, which may be aborted. */
@@ -183,8 +203,26 @@ class SimulationRun {
     const inputs = world.outside.read(world.inputTopics)
     const outputs = world.outside.read(world.outputTopics)
     trace.add('world', `${inputs.length} inputs, ${outputs.length} outputs`)
-    this.violations.push(...application.check({ inputs, outputs, processing: world.processing }))
+    const result = { inputs, outputs, processing: world.processing }
+    this.violations.push(...application.check(result), ...(application.companion?.check(result) ?? []))
+    this.#checkPartitionTimes(inputs)
     await this.#checkStores()
+  }
+
+  /** With each offset goes the highest timestamp below it. */
+  #checkPartitionTimes(inputs: readonly SimulatedRecord[]): void {
+    const { world, application } = this.#options
+    const highest = new Map<string, number>()
+    const committed = world.cluster.committedOffsets(application.applicationId)
+    for (const { topic, partition, offset, timestamp } of inputs) {
+      const at = `${topic}-${partition}`
+      if (offset < (committed.get(at)?.offset ?? 0)) highest.set(at, Math.max(highest.get(at) ?? -1, timestamp))
+    }
+    for (const [at, { metadata }] of committed) {
+      const found = decodePartitionTime(metadata)
+      const expected = highest.get(at) ?? -1
+      if (found !== expected) this.violations.push(`the time of ${at} is ${found}, the highest timestamp of what was processed is ${expected}`)
+    }
   }
 
   async #checkStores(): Promise<void> {
@@ -195,7 +233,7 @@ class SimulationRun {
     const records = world.outside.read([...changelogs.values()])
     const complete = new Set<string>()
     for (const { name, disk } of world.instances) {
-      const report = await checkStores({ name, disk, scheduler: world.scheduler, changelogs, records, prefixBytes })
+      const report = await checkStores({ name, disk, scheduler: world.scheduler, changelogs, records, prefixBytes, tombstoneRetentionMs: world.shape.tombstoneRetentionMs })
       this.violations.push(...report.violations)
       for (const at of report.complete) complete.add(at)
     }

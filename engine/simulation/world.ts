@@ -1,14 +1,17 @@
 import { ApplicationTopology, changelogTopic } from '../application-topology.ts'
 import { SimulatedCluster } from './cluster/simulated-cluster.ts'
 import type { Fault } from './faults.ts'
+import { CompanionMachine, type CompanionMachineOptions } from './companion-machine.ts'
 import { Outside } from './outside.ts'
 import { EPOCH_MS, type Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { ClientFactory, SimulatedApplication } from './simulated-application.ts'
 import { GOOD_DISK } from './simulated-disk.ts'
 import { type InstanceSettings, SimulatedInstance } from './simulated-instance.ts'
-import { CALM } from './simulated-network.ts'
+import { CALM, type NetworkConditions } from './simulated-network.ts'
+import { SimulatedDatabase } from './simulated-database.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
+import { Stranger } from './stranger.ts'
 import type { Trace } from './trace.ts'
 
 export interface WorldOptions {
@@ -18,7 +21,14 @@ export interface WorldOptions {
   readonly random: SeededRandom
   readonly trace: Trace
   /** In place of what the seed draws. */
-  readonly shape?: { readonly instances?: number; readonly nodes?: number }
+  readonly shape?: WorldShape
+}
+
+export interface WorldShape {
+  readonly instances?: number
+  readonly nodes?: number
+  /** From a least to a most: how long the brokers take to write a transaction marker. */
+  readonly markerMs?: readonly [number, number]
 }
 
 const DAY_MS = 86_400_000
@@ -31,13 +41,18 @@ export class World {
   readonly cluster: SimulatedCluster
   readonly outside: Outside
   readonly instances: readonly SimulatedInstance[]
+  readonly companions: readonly CompanionMachine[]
+  readonly database: SimulatedDatabase
   readonly topology: ApplicationTopology
   readonly violations: string[] = []
-  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number }
+  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean }
   readonly #options: WorldOptions
   readonly #settings: InstanceSettings
+  /** How often the log cleaner comes by. */
+  readonly #cleanerMs: number | undefined
   /** Until when the end of a thread is no surprise. */
   readonly #excusedUntilMs = new Map<string, number>()
+  readonly #strangers: Stranger[] = []
   #isHealed = false
   #latestClockMs = 0
   #earliestClockMs = 0
@@ -47,30 +62,51 @@ export class World {
     this.#options = options
     this.scheduler = scheduler
     const drawn = random.fork('world')
-    this.shape = { instances: drawn.integer(1, 3), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs: drawn.pick([6_000, 6_000, 10_000]), ...options.shape }
+    const sessionTimeoutMs = drawn.pick([6_000, 6_000, 10_000])
+    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, ...options.shape }
+    this.#cleanerMs = drawn.chance(0.5) ? 3_000 : undefined
     this.#settings = {
-      sessionTimeoutMs: this.shape.sessionTimeoutMs,
-      rebalanceTimeoutMs: 10_000,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs: this.shape.rebalanceTimeoutMs,
       transactionTimeoutMs: drawn.pick([3_000, 10_000, 60_000]),
       producers: drawn.chance(0.8) ? 2 : 1,
       pace: { minIntervalMs: drawn.pick([1, 10, 50]), targetRecords: drawn.pick([20, 500, 16_000]), maxAgeMs: drawn.pick([5, 60, 200]) },
       maxBufferedBytes: drawn.pick([2_000, 1_000_000]),
-      segmentBytes: drawn.pick([4_000, 50_000, 64 << 20]),
+      segmentBytes: drawn.pick([1_000, 4_000, 20_000, 64 << 20]),
     }
-    this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster' })
+    const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 400]] as const)
+    const timing = { markerMs: options.shape?.markerMs ?? markerMs }
+    this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', timing })
     const counts = new Map(application.topics.map(({ name, partitions }) => [name, partitions]))
     this.topology = new ApplicationTopology(application.applicationId, application.topology(), counts)
     this.outside = new Outside({ cluster: this.cluster, scheduler, partitionCounts: this.topology.partitionCounts })
     const shared = { application, connect, scheduler, trace, partitionCounts: counts, clusterId: 'simulated-cluster', settings: this.#settings }
+    const farAway = drawn.chance(0.4) ? drawn.integer(0, this.shape.instances - 1) : undefined
+    const far: NetworkConditions = { ...CALM, minDelayMs: drawn.logarithmic(0.5, 20), maxDelayMs: drawn.logarithmic(20, 60) }
     this.instances = Array.from({ length: this.shape.instances }, (_, number) => {
       const name = `instance-${number}`
       return new SimulatedInstance({
         ...shared,
         name,
+        calm: number === farAway ? far : CALM,
         random: random.fork(name),
         brokerOf: (clientId, itsNetwork) => this.cluster.broker(clientId, itsNetwork),
         failed: (reason) => this.#threadFailed(name, reason),
       })
+    })
+    this.database = new SimulatedDatabase({ scheduler, random: random.fork('database') })
+    this.companions = this.#makeCompanions()
+  }
+
+  #makeCompanions(): CompanionMachine[] {
+    const { application, scheduler, random, trace } = this.#options
+    const { companion } = application
+    if (companion === undefined) return []
+    return Array.from({ length: companion.processes }, (_, number) => {
+      const name = `${companion.name}-${number}`
+      const brokerOf: CompanionMachineOptions['brokerOf'] = (clientId, network) => this.cluster.broker(clientId, network)
+      const failed = (reason: Error): void => void this.violations.push(`${name} ended: ${reason.message}`)
+      return new CompanionMachine({ name, companion, scheduler, random: random.fork(name), trace, database: this.database, brokerOf, failed })
     })
   }
 
@@ -97,18 +133,20 @@ export class World {
   }
 
   describe(): string {
-    const { instances, nodes, sessionTimeoutMs } = this.shape
+    const { instances, nodes, sessionTimeoutMs, tombstoneRetentionMs } = this.shape
     const { producers, transactionTimeoutMs, pace, segmentBytes, maxBufferedBytes } = this.#settings
-    return `${instances} instances, ${nodes} nodes, ${this.topology.taskIds.length} tasks, ${producers} producers, session ${sessionTimeoutMs} ms, transaction ${transactionTimeoutMs} ms, pace ${Object.values(pace).join('/')}, segments ${segmentBytes}, buffers ${maxBufferedBytes}`
+    return `${instances} instances, ${nodes} nodes, ${this.topology.taskIds.length} tasks, ${producers} producers, session ${sessionTimeoutMs} ms, transaction ${transactionTimeoutMs} ms, pace ${Object.values(pace).join('/')}, segments ${segmentBytes}, buffers ${maxBufferedBytes}, deletions kept for ${tombstoneRetentionMs / 1000} s${this.#cleanerMs === undefined ? '' : ', cleaned'}`
   }
 
   begin(): void {
     const replicationFactor = this.shape.nodes
     for (const { name, partitions, configs } of this.#options.application.topics) this.cluster.createTopic({ name, partitions, replicationFactor, configs: Object.fromEntries(configs) })
     for (const name of this.changelogTopics) {
-      this.cluster.createTopic({ name, partitions: this.topology.partitionCounts.get(name) ?? 1, replicationFactor, configs: { 'cleanup.policy': 'compact', 'delete.retention.ms': String(7 * DAY_MS) } })
+      this.cluster.createTopic({ name, partitions: this.topology.partitionCounts.get(name) ?? 1, replicationFactor, configs: { 'cleanup.policy': 'compact', 'delete.retention.ms': String(this.shape.tombstoneRetentionMs) } })
     }
     for (const instance of this.instances) this.scheduler.after(this.#options.random.fork(`start ${instance.name}`).between(0, 1_000), () => instance.start())
+    for (const companion of this.companions) companion.start()
+    if (this.#cleanerMs !== undefined) void this.#cleanEvery(this.#cleanerMs)
   }
 
   apply(fault: Fault): void {
@@ -123,10 +161,17 @@ export class World {
   /** Everything that was done to the world is undone. */
   heal(): void {
     this.#isHealed = true
+    for (const stranger of this.#strangers) stranger.stop()
+    this.database.trouble = undefined
+    for (const companion of this.companions) {
+      companion.process?.resume()
+      companion.start()
+    }
     for (const instance of this.instances) {
       instance.disarm()
+      instance.killTwin()
       instance.disk.conditions = GOOD_DISK
-      instance.setNetwork(CALM)
+      instance.calm()
       instance.network?.healed()
       instance.slow(1)
       instance.process?.resume()
@@ -137,14 +182,31 @@ export class World {
 
   /** Ends the instances in good order. */
   async end(): Promise<void> {
-    const deadlineMs = this.scheduler.monotonicMs() + 60_000
     for (const instance of this.instances) instance.stop('leave')
-    while (this.instances.some(({ isDown }) => !isDown)) {
-      if (this.scheduler.monotonicMs() > deadlineMs) {
-        this.violations.push(`60 s after they were told to stop, these are still up: ${this.instances.filter(({ isDown }) => !isDown).map(({ name, snapshot }) => `${name} (${snapshot?.state})`).join(', ')}`)
-        return
-      }
-      await this.outside.pause(50)
+    await this.#down(this.instances)
+  }
+
+  /** Ends the companions in good order. */
+  async endCompanions(): Promise<void> {
+    for (const companion of this.companions) companion.stop()
+    await this.#down(this.companions)
+  }
+
+  async #down(all: readonly (SimulatedInstance | CompanionMachine)[]): Promise<void> {
+    const deadlineMs = this.scheduler.monotonicMs() + 60_000
+    for (let up = all; ; await this.outside.pause(50)) {
+      up = up.filter(({ isDown }) => !isDown)
+      if (up.length === 0) return
+      if (this.scheduler.monotonicMs() <= deadlineMs) continue
+      this.violations.push(`60 s after they were told to stop, these are still up: ${up.map((one) => (one instanceof SimulatedInstance ? `${one.name} (${one.snapshot?.state})` : one.name)).join(', ')}`)
+      return
+    }
+  }
+
+  async #cleanEvery(intervalMs: number): Promise<void> {
+    for (;;) {
+      await this.outside.pause(intervalMs)
+      for (const { topic, partition } of this.outside.partitionsOf(this.changelogTopics)) this.cluster.compact(topic, partition)
     }
   }
 
@@ -167,11 +229,16 @@ export class World {
         return instance.setClock(fault.byMs)
       case 'lossy':
         instance.setNetwork({ minDelayMs: 0.1, maxDelayMs: fault.maxDelayMs, lostRequest: fault.loss, lostAnswer: fault.loss, lateRequest: fault.loss })
-        return this.#later(fault.forMs, () => instance.setNetwork(CALM))
+        return this.#later(fault.forMs, () => instance.calm())
       case 'break-at': return network?.breakAt(fault.api, fault.nth, fault.fate)
       case 'cut': return network?.cut()
       case 'stall': return network?.stall(fault.node, fault.forMs)
       case 'stall-at': return network?.stallAt(fault.api, fault.nth, { forMs: fault.forMs, nodes: fault.everyNode ? this.cluster.nodes : undefined })
+      case 'hang-at': return network?.hangAt(fault.api, fault.nth, fault)
+      case 'twin':
+        instance.startTwin()
+        return this.#later(fault.forMs, () => instance.killTwin())
+      case 'copied-disk': return this.#copyDisk(instance, fault)
       case 'disk-full':
         this.#excuse(name, fault.forMs)
         disk.conditions = { ...GOOD_DISK, capacityBytes: disk.usedBytes + 500 }
@@ -205,11 +272,25 @@ export class World {
         cluster.throttle(fault.waitMs)
         return this.#later(fault.forMs, () => cluster.throttle(0))
       case 'coordinator-move': return cluster.moveCoordinator(fault.pick % 2 === 0 ? 'group' : 'transaction', 1 + (fault.pick % shape.nodes))
+      case 'storm': {
+        const stranger = new Stranger({ cluster, scheduler: this.scheduler, groupId: this.#options.application.applicationId })
+        this.#strangers.push(stranger)
+        return void stranger.run(fault)
+      }
+      case 'companion-kill': return this.#companion(fault.pick)?.kill(fault.downMs)
+      case 'companion-pause': return this.#pause(this.#companion(fault.pick)?.process, fault.forMs)
+      case 'database':
+        this.database.trouble = fault.trouble
+        return this.#later(fault.forMs, () => void (this.database.trouble = undefined))
       case 'compact': {
         const { topic, partition } = this.#picked(fault.pick, this.changelogTopics)
         if (topic !== '') cluster.compact(topic, partition)
       }
     }
+  }
+
+  #companion(pick: number): CompanionMachine | undefined {
+    return this.companions[pick % Math.max(1, this.companions.length)]
   }
 
   #picked(pick: number, topics: readonly string[]): { topic: string; partition: number } {
@@ -219,10 +300,20 @@ export class World {
 
   #kill(instance: SimulatedInstance, { downMs, disk }: { downMs: number; disk: 'kept' | 'power-cut' | 'lost' }): void {
     instance.kill()
-    if (disk !== 'kept') this.#options.trace.add(instance.name, disk)
+    if (disk !== 'kept') {
+      instance.killTwin()
+      this.#options.trace.add(instance.name, disk)
+    }
     if (disk === 'power-cut') instance.disk.cutPower()
     else if (disk === 'lost') instance.disk.lose()
     this.scheduler.after(downMs, () => instance.isWanted && instance.start())
+  }
+
+  #copyDisk(instance: SimulatedInstance, { from, downMs }: { from: number; downMs: number }): void {
+    const other = this.instances[from]
+    if (other === undefined || other === instance) return
+    this.#kill(instance, { downMs, disk: 'lost' })
+    instance.disk.copyFrom(other.disk)
   }
 
   #pause(process: SimulatedProcess | undefined, forMs: number): void {

@@ -3,14 +3,14 @@ import type { Fault } from '../../engine/simulation/faults.ts'
 import { runSimulation } from '../../engine/simulation/simulation.ts'
 import { SeededRandom } from '../../engine/simulation/seeded-random.ts'
 import { simulatedClient } from '../../testing/simulated-client.ts'
-import { counter } from './applications/counter.ts'
+import { counter, type CounterShape } from './applications/counter.ts'
 
 /** Runs the counter under these faults, with three seeds, and answers what was found wrong. */
-async function lossesOf(faults: readonly Fault[], shape: { instances?: number; nodes?: number } = {}): Promise<string[]> {
+async function lossesOf(faults: readonly Fault[], shape: { instances?: number; nodes?: number; markerMs?: readonly [number, number] } = {}, wanted: Partial<CounterShape> = {}): Promise<string[]> {
   const violations: string[] = []
   for (let seed = 1; seed <= 3; seed++) {
     // Of each seed the same application.
-    const application = () => counter(new SeededRandom(`known losses ${seed}`))
+    const application = () => counter(new SeededRandom(`known losses ${seed}`), wanted)
     const outcome = await runSimulation({ seed, application, connect: simulatedClient, records: 600, faults, shape: { instances: 2, nodes: 3, ...shape } })
     violations.push(...outcome.violations.map((violation) => `seed ${seed}: ${violation}`))
   }
@@ -73,5 +73,33 @@ describe('no record is lost or doubled by', { timeout: 300_000 }, () => {
 
   test('a power cut in the middle of what is being written', async () => {
     expect(await lossesOf(every(1_500, 1_500, 8, (atMs, i) => ({ kind: 'kill-at', atMs, instance: i % 2, failpoint: 'store.changelog.appended', nth: 3, downMs: 300, disk: 'power-cut' })))).toEqual([])
+  })
+
+  test('the end of a restore that looks for the last stable offset, while markers are late', async () => {
+    const faults = every(1_500, 2_500, 6, (atMs, i): Fault => ({ kind: 'stop', atMs, instance: i % 2, downMs: 700, how: 'leave' }))
+    expect(await lossesOf(faults, { markerMs: [100, 800] })).toEqual([])
+  })
+
+  test('keys of a partition that went to another instance and came back', async () => {
+    const faults = every(1_500, 1_700, 10, (atMs, i): Fault => ({ kind: 'stop', atMs, instance: i % 2, downMs: 900, how: i % 3 === 0 ? 'stay' : 'leave' }))
+    expect(await lossesOf(faults, {}, { keys: 200, partitions: 4 })).toEqual([])
+  })
+
+  test('one JoinGroup that hangs, while everything else of its process goes on', async () => {
+    const faults = every(1_500, 14_000, 2, (atMs, i): Fault[] => [
+      { kind: 'hang-at', atMs, instance: i % 2, api: 'joinGroup', nth: 1, what: 'request', forMs: 11_000 },
+      { kind: 'storm', atMs: atMs + 1, everyMs: 100, forMs: 1 },
+    ]).flat()
+    expect(await lossesOf(faults, {}, { partitions: 4 })).toEqual([])
+  })
+
+  test('fetches that are answered in parts, with a backlog', async () => {
+    const faults = every(500, 3_000, 4, (atMs, i): Fault => ({ kind: 'pause', atMs, instance: i % 2, forMs: 2_500 }))
+    expect(await lossesOf(faults, {}, { hotKeys: 1, keys: 100 })).toEqual([])
+  })
+
+  test('records that nobody can process, and such as no broker takes', async () => {
+    const faults = every(1_500, 1_500, 6, (atMs, i): Fault => ({ kind: 'break-at', atMs, instance: i % 2, api: 'endTxn', nth: 1, fate: 'answer-lost' }))
+    expect(await lossesOf(faults, {}, { poison: 0.02, oversized: 0.01 })).toEqual([])
   })
 })

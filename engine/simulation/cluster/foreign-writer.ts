@@ -18,21 +18,23 @@ export interface ForeignWrite {
   readonly records: readonly ForeignRecord[]
   /** -1: not in a transaction. */
   readonly producerId: number
+  /** The marker has the next one. */
+  readonly producerEpoch: number
   readonly transaction: 'commit' | 'abort' | 'open' | undefined
   readonly nowMs: number
   readonly options: LogOptions
 }
 
 /** Appends a batch, and the marker where its transaction ends. Answers the base offset. */
-export function writeForeign({ log, leaderEpoch }: Partition, { records, producerId, transaction, nowMs, options }: ForeignWrite): number {
+export function writeForeign({ log, leaderEpoch }: Partition, { records, producerId, producerEpoch, transaction, nowMs, options }: ForeignWrite): number {
   const isTransactional = transaction !== undefined
   const builder = new BatchBuilder({ transactional: isTransactional })
   for (const { key, value, timestamp = nowMs, headers } of records) builder.append(timestamp, viewOf(key), viewOf(value), headersOf(headers))
   const bytes = builder.seal()
-  stampBatch(bytes, isTransactional ? { producerId, producerEpoch: 0, baseSequence: 0 } : { producerId: -1, producerEpoch: -1, baseSequence: -1 })
+  stampBatch(bytes, isTransactional ? { producerId, producerEpoch, baseSequence: 0 } : { producerId: -1, producerEpoch: -1, baseSequence: -1 })
   const baseOffset = log.append(bytes, leaderEpoch, options)
   if (transaction === 'commit' || transaction === 'abort')
-    log.appendMarker({ producerId, producerEpoch: 1, committed: transaction === 'commit', coordinatorEpoch: 0, timestamp: nowMs }, leaderEpoch, options)
+    log.appendMarker({ producerId, producerEpoch: producerEpoch + 1, committed: transaction === 'commit', coordinatorEpoch: 0, timestamp: nowMs }, leaderEpoch, options)
   return baseOffset
 }
 

@@ -58,6 +58,7 @@ const TIMING: ClusterTiming = {
 const GROUP_SETTINGS: GroupSettings = { initialDelayMs: 0, minSessionMs: 1_000, maxSessionMs: 1_800_000, maxMetadataBytes: 4_096 }
 const COORDINATOR_PARTITIONS = 4
 const MAX_TRANSACTION_TIMEOUT_MS = 900_000
+const NO_PRODUCER = { producerId: -1, producerEpoch: -1 }
 
 /** A transaction that has begun and not ended, for checks. */
 export interface OpenTransaction {
@@ -83,6 +84,7 @@ export class SimulatedCluster {
   readonly #transactions: TransactionCoordinator
   readonly #groups: GroupCoordinator
   readonly #shards = new Map<Partition, CoordinatorShard>()
+  readonly #foreignProducers = new Map<Partition, { producerId: number; producerEpoch: number }>()
   readonly #parts: ClusterParts
   #throttleMs = 0
 
@@ -271,12 +273,20 @@ export class SimulatedCluster {
     const found = this.#partition(topic, partition)
     const made = this.#topics.get(topic)
     if (!found.leaderIsUp || !made) return undefined
-    const producerId = transaction === undefined ? -1 : this.#transactions.newProducerId()
-    const baseOffset = writeForeign(found, { records, producerId, transaction, nowMs: this.#clock.now(), options: logOptions(made) })
+    const writer = transaction === undefined ? NO_PRODUCER : this.#foreignProducer(found, transaction)
+    const baseOffset = writeForeign(found, { records, ...writer, transaction, nowMs: this.#clock.now(), options: logOptions(made) })
     // At once: a leader that fails must not leave a transaction of theirs without its marker, which nobody would write again.
     found.log.replicated(found.log.end)
     found.notify()
     return baseOffset
+  }
+
+  /** One for each partition: its transactions follow each other under growing epochs, committed ones behind aborted ones. What stays open is another one's. */
+  #foreignProducer(partition: Partition, transaction: 'commit' | 'abort' | 'open'): { producerId: number; producerEpoch: number } {
+    const known = transaction === 'open' ? undefined : this.#foreignProducers.get(partition)
+    const next = known === undefined ? { producerId: this.#transactions.newProducerId(), producerEpoch: 0 } : { ...known, producerEpoch: known.producerEpoch + 1 }
+    if (transaction !== 'open') this.#foreignProducers.set(partition, next)
+    return next
   }
 
   /** The broker that leads a partition tells the transaction coordinator, which has to be there. */

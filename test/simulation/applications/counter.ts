@@ -5,57 +5,108 @@ import type { Topology } from '../../../engine/topology.ts'
 import type { SeededRandom } from '../../../engine/simulation/seeded-random.ts'
 import type { InputRecord, RunResult, SimulatedApplication } from '../../../engine/simulation/simulated-application.ts'
 import { string } from '../../../serdes/string.ts'
+import { sinkOf } from './sink-of-outputs.ts'
 
 const TEXT = { key: string, value: string }
 const LIMIT_BYTES = 100_000
+/** What a flood puts into one transaction is more than a batch holds. */
+const FLOOD = { records: 10, recordBytes: 97_000 }
 const TICK_MS = 700
+const BEAT_MS = 1_110
 
 /** What a value does to the processing of its record. */
 const POISON = 'poison'
 const OVERSIZED = 'oversized'
 const DELETE = 'delete'
+const MANY = 'many'
+
+/** What the seed draws of the application. */
+export interface CounterShape {
+  readonly partitions: number
+  readonly keys: number
+  /** Shares of the input. */
+  readonly poison: number
+  readonly oversized: number
+  readonly deletes: number
+  readonly ticks: boolean
+  /** Keys that are written all the time; `undefined`: a skew over all of them. */
+  readonly hotKeys: number | undefined
+  /** Inputs that make more outputs than a batch holds. */
+  readonly floods: number
+  /** Whether a sink copies the outputs into a database. */
+  readonly sink: boolean
+}
 
 /**
- * Counts records by key: one that is lost or doubled shows in a count. Some values cannot be processed, some make an output that the broker refuses, some delete the count. With ticks, each task
- * also counts how often its clock has struck, without any input.
+ * Counts records by key: one that is lost or doubled shows in a count. Some values cannot be processed, some make an output that the broker refuses, or more outputs than a batch holds, some
+ * delete the count. With ticks, each task also counts how often its clock has struck, without any input; a beat writes this count as an output and nothing else.
+ *
+ * Keys are drawn with a skew; or each of them is written once, and then all but a few lie still, so that old records of the stores live on between those of a few keys that are written all the time.
  */
-export function counter(random: SeededRandom): SimulatedApplication {
-  const partitions = random.integer(1, 4)
-  const keys = Math.floor(random.logarithmic(1, 300))
-  const poison = random.pick([0, 0.002, 0.01, 0.05])
-  const oversized = random.pick([0, 0, 0, 0.002])
-  const deletes = random.pick([0, 0.1, 0.4])
-  const ticks = random.chance(0.4)
+export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}): SimulatedApplication {
+  const shape: CounterShape = {
+    partitions: random.integer(1, 4),
+    keys: Math.floor(random.logarithmic(1, 300)),
+    poison: random.pick([0, 0.002, 0.01, 0.05]),
+    oversized: random.pick([0, 0, 0, 0.002]),
+    deletes: random.pick([0, 0.1, 0.4]),
+    ticks: random.chance(0.4),
+    hotKeys: random.chance(0.4) ? random.integer(1, 3) : undefined,
+    floods: random.chance(0.1) ? 2 : 0,
+    sink: random.chance(0.3),
+    ...wanted,
+  }
+  const { partitions, keys, poison, oversized, deletes, ticks, hotKeys, floods, sink } = shape
+  const limitBytes = floods > 0 ? 1_048_588 : LIMIT_BYTES
   return {
-    name: `counter of ${keys} keys in ${partitions} partitions, poison ${poison}, oversized ${oversized}, deletes ${deletes}${ticks ? ', ticks' : ''}`,
+    name: `counter of ${keys} keys in ${partitions} partitions, poison ${poison}, oversized ${oversized}, deletes ${deletes}${ticks ? ', ticks' : ''}${hotKeys === undefined ? '' : `, ${hotKeys} hot`}${floods > 0 ? ', floods' : ''}${sink ? ', a sink' : ''}`,
     applicationId: 'app',
-    topology: () => countingTopology(ticks),
-    topics: ['in', 'out', 'dead'].map((name) => ({ name, partitions, configs: new Map([['max.message.bytes', String(LIMIT_BYTES)]]) })),
+    topology: () => countingTopology({ ticks, limitBytes }),
+    topics: ['in', 'out', 'dead'].map((name) => ({ name, partitions, configs: new Map([['max.message.bytes', String(limitBytes)]]) })),
     workload: (chance) => {
       let number = 0
+      let written = 0
+      let floodsLeft = floods
       const draw = (): string => {
         const drawn = chance.next()
+        if (floodsLeft > 0 && drawn > 0.99) {
+          floodsLeft--
+          return MANY
+        }
         if (drawn < poison) return POISON
         if (drawn < poison + oversized) return OVERSIZED
         return drawn < poison + oversized + deletes ? DELETE : `n${number++}`
       }
-      return (): InputRecord => ({ topic: 'in', key: Buffer.from(`k${Math.floor(chance.next() ** 2 * keys)}`), value: Buffer.from(draw()) })
+      const key = (): number => {
+        if (hotKeys === undefined) return Math.floor(chance.next() ** 2 * keys)
+        if (written++ < keys) return written - 1
+        return Math.floor(chance.next() * (chance.chance(0.95) ? Math.min(hotKeys, keys) : keys))
+      }
+      // A clock that is ahead, or behind.
+      const ageMs = (): number => (chance.chance(0.05) ? chance.integer(-600_000, 60_000) : 0)
+      return (): InputRecord => ({ topic: 'in', ageMs: ageMs(), key: Buffer.from(`k${key()}`), value: Buffer.from(draw()) })
     },
     check: checkCounts,
+    companion: sink ? sinkOf('out') : undefined,
   }
 }
 
-function countingTopology(ticks: boolean): Topology {
+function countingTopology(options: CountingOptions): Topology {
   const builder = new StreamsBuilder().store({ name: 'counts' }).deadLettersTo('dead')
   builder
     .stream('in', TEXT)
-    .process<{ out: [string, string] }>('count', (context) => counting(context, ticks), { stores: ['counts'] })
+    .process<{ out: [string, string] }>('count', (context) => counting(context, options), { stores: ['counts'] })
     .output('out')
     .to('out', TEXT)
   return builder.build()
 }
 
-function counting(context: ProcessorContext, ticks: boolean): Processor<string, string> {
+interface CountingOptions {
+  readonly ticks: boolean
+  readonly limitBytes: number
+}
+
+function counting(context: ProcessorContext, { ticks, limitBytes }: CountingOptions): Processor<string, string> {
   const counts = keyValueStore(context, 'counts', TEXT)
   const out = context.output<string, string>('out')
   const next = new StreamRecord<string, string>()
@@ -70,7 +121,10 @@ function counting(context: ProcessorContext, ticks: boolean): Processor<string, 
     counts.put(key, counted, timestamp)
     write(key, counted + padding, timestamp)
   }
-  if (ticks) context.schedule(TICK_MS, (nowMs) => count(`tick-${context.partition}`, nowMs))
+  if (ticks) {
+    context.schedule(TICK_MS, (nowMs) => count(`tick-${context.partition}`, nowMs))
+    context.schedule(BEAT_MS, (nowMs) => write(`beat-${context.partition}`, counts.get(`tick-${context.partition}`) ?? '0', nowMs))
+  }
   return {
     process({ key = '', value, timestamp }) {
       if (value === POISON) throw new Error('it cannot be processed')
@@ -78,12 +132,13 @@ function counting(context: ProcessorContext, ticks: boolean): Processor<string, 
         counts.delete(key, timestamp)
         return write(key, '0', timestamp)
       }
-      count(key, timestamp, value === OVERSIZED ? ' '.repeat(LIMIT_BYTES) : '')
+      count(key, timestamp, value === OVERSIZED ? ' '.repeat(limitBytes) : '')
+      if (value === MANY) for (let i = 1; i <= FLOOD.records; i++) write(`${key}/many`, `${i}${' '.repeat(FLOOD.recordBytes)}`, timestamp)
     },
   }
 }
 
-/** A sequential model: each input in order, once; ticks without a gap. */
+/** A sequential model: each input in order, once; ticks without a gap; beats that never fall back. */
 function checkCounts({ inputs, outputs }: RunResult): string[] {
   const counts = new Map<string, number>()
   const expected = new Map<string, number[]>()
@@ -97,10 +152,14 @@ function checkCounts({ inputs, outputs }: RunResult): string[] {
     }
     counts.set(key, text === DELETE ? 0 : (counts.get(key) ?? 0) + 1)
     push(expected, key, counts.get(key) ?? 0)
+    if (text === MANY) for (let i = 1; i <= FLOOD.records; i++) push(expected, `${key}/many`, i)
   }
   const found = new Map<string, number[]>()
   for (const { topic, key, value } of outputs) if (topic === 'out') push(found, String(key), Number(value))
-  for (const [key, ticks] of found) if (key.startsWith('tick-')) expected.set(key, ticks.map((_, i) => i + 1))
+  for (const [key, values] of found) {
+    if (key.startsWith('tick-')) expected.set(key, values.map((_, i) => i + 1))
+    if (key.startsWith('beat-')) expected.set(key, values.toSorted((a, b) => a - b))
+  }
   const violations = [...new Set([...expected.keys(), ...found.keys()])].flatMap((key) => differences(key, expected.get(key) ?? [], found.get(key) ?? []))
   const dead = outputs.filter(({ topic }) => topic === 'dead').length
   return dead === refused ? violations : [...violations, `${dead} dead letters of ${refused} records that cannot be processed`]

@@ -173,10 +173,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'fetcher.assign({ topic, partition }, { offset: position + 1, leaderEpoch',
   },
   {
-    name: 'who joins claims what it owned before it was lost',
-    file: 'engine/membership/classic-membership.ts',
-    find: 'const owned = this.#claimGeneration < 0 ? [] : this.#listener.ownedTasks()',
-    replace: 'const owned = this.#listener.ownedTasks()',
+    name: 'who has lost its membership goes on with its tasks',
+    file: 'kafka/group-member.ts',
+    find: 'if (had) this.#options.listener.lost(error)',
+    replace: '',
   },
   {
     name: 'a task that is to move is given away at once',
@@ -210,10 +210,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
   },
   {
-    name: 'a store goes on after an append that failed',
-    file: 'stores/log-store/log-store.ts',
-    find: `if (this.#state === 'failed') throw new StoreFailedError`,
-    replace: `if (this.#state === 'closed') throw new StoreFailedError`,
+    name: 'an append that failed is passed over',
+    file: 'engine/commit.ts',
+    find: 'this.#options.storeFailed(store, error instanceof Error ? error : new Error(String(error)))',
+    replace: 'void error',
   },
   {
     name: 'a store that failed is not replaced',
@@ -226,5 +226,35 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'stores/state-directory.ts',
     find: 'if (lock === undefined) {',
     replace: 'if (lock === undefined && Number.isNaN(path.length)) {',
+  },
+  {
+    name: 'a copied state directory is taken for the original',
+    file: 'stores/state-directory.ts',
+    find: 'if (found.self === self) return found',
+    replace: 'if (found.self !== undefined) return found',
+  },
+  {
+    name: 'a transaction without input carries no offsets',
+    file: 'engine/thread-commits.ts',
+    find: 'for (const id of transaction.taskIds) transaction.offsets.push(',
+    replace: 'if (transaction.records > 0) for (const id of transaction.taskIds) transaction.offsets.push(',
+  },
+  {
+    name: 'the time of a partition is forgotten at a restart',
+    file: 'engine/task-starter.ts',
+    find: 'partitionTime: decodePartitionTime(found.metadata), isCommitted: true',
+    replace: 'partitionTime: -1, isCommitted: true',
+  },
+  {
+    name: 'a record that the broker refuses is tried for ever',
+    file: 'engine/isolation.ts',
+    find: 'if (!(error instanceof ProcessingError || error instanceof RecordRefusedError)) return',
+    replace: 'if (!(error instanceof ProcessingError)) return',
+  },
+  {
+    name: 'a store that was away for longer than deletions are kept is taken as it is',
+    file: 'engine/store-soundness.ts',
+    find: 'if (awayMs >= log.tombstoneRetentionMs)',
+    replace: 'if (awayMs < 0)',
   },
 ]

@@ -1,0 +1,32 @@
+import type { Broker } from '../../ports/broker.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+import type { SimulatedDatabase } from './simulated-database.ts'
+import type { RunResult, SimulatedRecord } from './simulated-application.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+/** What a process of a companion is given. */
+export interface CompanionPorts {
+  /** Also its clock. */
+  readonly process: SimulatedProcess
+  readonly broker: Broker
+  readonly random: SeededRandom
+  readonly database: SimulatedDatabase
+}
+
+export interface RunningCompanion {
+  /** Resolves when it has ended: with the error that stopped it, or `undefined` after `stop`. */
+  readonly ended: Promise<Error | undefined>
+  stop(): void
+}
+
+/** Another program in the world of an application, such as a sink that copies what comes out into a database. What it has in the database outlives its processes. */
+export interface Companion {
+  readonly name: string
+  /** How many processes of it run at a time. */
+  readonly processes: number
+  start(ports: CompanionPorts): RunningCompanion
+  /** What it still has to do when these are all the outputs there will be; none: nothing. */
+  left(outputs: readonly SimulatedRecord[]): readonly string[]
+  /** What is wrong in the end, one line each. */
+  check(result: RunResult): readonly string[]
+}

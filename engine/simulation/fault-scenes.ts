@@ -1,0 +1,75 @@
+import type { Fault, FaultOptions } from './faults.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+/** Faults that belong together: each of them alone is harmless, and chance would seldom bring them so close to each other. */
+export type Scene = (random: SeededRandom, options: FaultOptions) => Fault[]
+
+/** A member's JoinGroup hangs until the group has gone on without it, while its heartbeats get through: others may have run its tasks when it arrives. */
+function missedRebalance(random: SeededRandom, { instances, durationMs, sessionTimeoutMs, rebalanceTimeoutMs }: FaultOptions): Fault[] {
+  const atMs = startOf(random, durationMs)
+  const forMs = Math.floor(rebalanceTimeoutMs + random.between(0, 1.2 * sessionTimeoutMs))
+  return [
+    { kind: 'hang-at', atMs, instance: random.integer(0, instances - 1), api: random.pick(['joinGroup', 'joinGroup', 'syncGroup']), nth: 1, what: random.pick(['request', 'request', 'answer']), forMs },
+    { kind: 'storm', atMs: atMs + 1, everyMs: Math.floor(random.logarithmic(20, 500)), forMs: random.pick([1, 1, 500, 2_000]) },
+  ]
+}
+
+/** A process stops in the middle of a commit and wakes when others have its tasks. */
+function zombieInCommit(random: SeededRandom, { instances, durationMs, sessionTimeoutMs }: FaultOptions): Fault[] {
+  const atMs = startOf(random, durationMs)
+  return [{ kind: 'pause-at', atMs, instance: random.integer(0, instances - 1), failpoint: 'commit:acknowledged', nth: Math.floor(random.logarithmic(1, 10)), forMs: Math.floor(random.between(sessionTimeoutMs, 2.5 * sessionTimeoutMs)) }]
+}
+
+/** The same, with a part of the transaction on its way for longer than that, or refused until then. */
+function zombieWithHalfATransaction(random: SeededRandom, { instances, durationMs, sessionTimeoutMs }: FaultOptions): Fault[] {
+  const atMs = startOf(random, durationMs)
+  const instance = random.integer(0, instances - 1)
+  const pausedMs = Math.floor(random.between(sessionTimeoutMs, 2 * sessionTimeoutMs))
+  const heldMs = Math.floor(pausedMs + random.between(-1_000, 3_000))
+  const held: Fault = random.chance(0.6)
+    ? { kind: 'hang-at', atMs, instance, api: random.pick(['produce', 'produce', 'txnOffsetCommit']), nth: Math.floor(random.logarithmic(1, 10)), what: random.pick(['request', 'answer']), forMs: heldMs }
+    : { kind: 'under-replicated', atMs, pick: random.integer(0, 1_000_000), forMs: heldMs }
+  return [held, { kind: 'pause', atMs: atMs + Math.floor(random.logarithmic(5, 500)), instance, forMs: pausedMs }]
+}
+
+/** An answer about offsets comes when its asker has lost its membership and got another one. */
+function lateAnswerToOffsets(random: SeededRandom, { instances, durationMs, sessionTimeoutMs }: FaultOptions): Fault[] {
+  const atMs = startOf(random, durationMs)
+  const instance = random.integer(0, instances - 1)
+  const forMs = Math.floor(random.between(sessionTimeoutMs, 1.5 * sessionTimeoutMs))
+  return [
+    { kind: 'storm', atMs, everyMs: Math.floor(random.logarithmic(20, 200)), forMs: 1_000 },
+    { kind: 'hang-at', atMs: atMs + 20, instance, api: 'txnOffsetCommit', nth: Math.floor(random.logarithmic(1, 6)), what: 'answer', forMs: Math.floor(forMs + random.between(500, 8_000)) },
+    { kind: 'pause', atMs: atMs + Math.floor(random.between(50, 1_000)), instance, forMs },
+  ]
+}
+
+/** An instance is slow to hear and to be heard while tasks are dealt out anew. */
+function farAwayInARebalance(random: SeededRandom, { instances, durationMs }: FaultOptions): Fault[] {
+  const atMs = startOf(random, durationMs)
+  const instance = random.integer(0, instances - 1)
+  return [
+    { kind: 'lossy', atMs, instance, forMs: 4_000, loss: 0.0001, maxDelayMs: random.logarithmic(50, 800) },
+    { kind: 'stop', atMs: atMs + 100, instance: (instance + 1) % instances, downMs: Math.floor(random.logarithmic(10, 1_000)), how: 'leave' },
+  ]
+}
+
+/** The power fails when a store has just thrown a segment away. */
+function powerCutBehindCompaction(random: SeededRandom, { instances, durationMs }: FaultOptions): Fault[] {
+  const failpoint = random.pick(['store.compaction.synced', 'store.compaction.retired', 'store.compaction.retired', 'store.copied.appended'])
+  return [{ kind: 'kill-at', atMs: startOf(random, durationMs), instance: random.integer(0, instances - 1), failpoint, nth: Math.floor(random.logarithmic(1, 6)), downMs: Math.floor(random.logarithmic(10, 1_000)), disk: 'power-cut' }]
+}
+
+/** An instance is away until the changelogs have forgotten what was deleted meanwhile; with days of retention, only for a moment. */
+function longAbsence(random: SeededRandom, { instances, durationMs, tombstoneRetentionMs }: FaultOptions): Fault[] {
+  const awayMs = Math.floor(tombstoneRetentionMs * random.between(1.05, 1.6))
+  return [{ kind: 'kill', atMs: startOf(random, durationMs / 2), instance: random.integer(0, instances - 1), downMs: awayMs < LONGEST_ABSENCE_MS ? awayMs : 500, disk: 'kept' }]
+}
+
+const LONGEST_ABSENCE_MS = 300_000
+
+export const SCENES: readonly Scene[] = [longAbsence, missedRebalance, zombieInCommit, zombieWithHalfATransaction, lateAnswerToOffsets, farAwayInARebalance, powerCutBehindCompaction]
+
+function startOf(random: SeededRandom, durationMs: number): number {
+  return Math.floor(random.between(0, durationMs))
+}
