@@ -1,7 +1,7 @@
 // Runs on whatever Node the machine has, so it is plain JavaScript and uses no package: it installs what is missing, then
 // hands over to the newer Node of the npm package `node`.
 //
-//   node dev/bootstrap.js start|test|stack|bench|tradewind [arguments]   install, then run
+//   node dev/bootstrap.js start|test|stack|bench|chaos|tradewind [arguments]   install, then run
 //   node dev/bootstrap.js install                              only the npm packages and the newer Node
 //   node dev/bootstrap.js services                             these, the embedded services and what tests need
 import { spawn } from 'node:child_process'
@@ -20,6 +20,7 @@ const programs = {
   stack: ['cli/main.ts', 'stack'],
   test: ['dev/test.ts'],
   bench: ['bench/main.ts'],
+  chaos: ['test/chaos/main.ts'],
   tradewind: ['cli/main.ts'],
 }
 
@@ -47,7 +48,7 @@ async function main([command = '', ...args]) {
  * @param {string[]} args
  */
 function embeddedServices(command, args) {
-  const wanted = command === 'services' || command === 'stack' || command === 'start' || (command === 'test' && !args.includes('--unit'))
+  const wanted = command === 'services' || command === 'stack' || command === 'start' || command === 'chaos' || (command === 'test' && !args.includes('--unit'))
   const own = (/** @type {string} */ variable, /** @type {string[]} */ flags) =>
     Boolean(process.env[variable]) || args.some((argument) => flags.includes(argument.split('=')[0] ?? ''))
   return {

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { type FileLock, lockFile } from './bootstrap/file-lock.js'
 import { progressToTerminal, SetupError } from './bootstrap/progress.js'
 import { ensureServices } from './bootstrap/services.js'
-import { type KafkaCluster, startKafka } from './stack/kafka.ts'
+import { type BrokerProxy, type KafkaCluster, startKafka } from './stack/kafka.ts'
 import { type MongoServer, startMongo } from './stack/mongo.ts'
 import { type PostgresServer, startPostgres } from './stack/postgres.ts'
 import type { Service } from './stack/service.ts'
@@ -19,6 +19,8 @@ export interface StackOptions {
   readonly kafkaSettings?: Readonly<Record<string, string>>
   /** Heap of each broker. Default: 512. */
   readonly kafkaHeapMb?: number
+  /** A proxy before each broker, in the order of their ids; `EmbeddedStack.brokers` goes past them. */
+  readonly kafkaProxied?: readonly BrokerProxy[]
   /** Services of one's own: what has an address here is not started, nor installed. */
   readonly own?: { readonly brokers?: string | undefined; readonly postgres?: string | undefined; readonly mongo?: string | undefined }
   /** Told what is being installed and started. Default: lines on standard error. */
@@ -73,9 +75,9 @@ interface Servers {
 
 /** All at once. If one fails, the others are ended: nothing stays behind that nobody knows of. */
 async function startServers(dataDir: string, options: StackOptions, onProgress: (line: string) => void): Promise<Servers> {
-  const { own = {}, brokers, kafkaSettings: settings, kafkaHeapMb: heapMb } = options
+  const { own = {}, brokers, kafkaSettings: settings, kafkaHeapMb: heapMb, kafkaProxied: proxied } = options
   const [kafka, postgres, mongo] = await Promise.allSettled([
-    own.brokers === undefined ? startKafka({ dataDir, brokers, settings, heapMb, onProgress }) : undefined,
+    own.brokers === undefined ? startKafka({ dataDir, brokers, settings, heapMb, proxied, onProgress }) : undefined,
     own.postgres === undefined ? startPostgres({ dataDir }) : undefined,
     own.mongo === undefined ? startMongo({ dataDir, onProgress }) : undefined,
   ])

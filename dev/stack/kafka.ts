@@ -16,9 +16,17 @@ export interface KafkaOptions {
   readonly settings?: Readonly<Record<string, string>> | undefined
   /** Heap of each broker. Default: 512. */
   readonly heapMb?: number | undefined
+  /** Of each broker, in the order of their ids. Default: none. */
+  readonly proxied?: readonly BrokerProxy[] | undefined
   /** Of what the brokers write to their log files. Default: WARN. */
   readonly logLevel?: 'WARN' | 'INFO' | 'DEBUG' | undefined
   readonly onProgress?: ((line: string) => void) | undefined
+}
+
+/** A further listener of a broker. Who comes to the port `listen` is told to find the broker at `advertised`, where a proxy is. */
+export interface BrokerProxy {
+  readonly listen: number
+  readonly advertised: number
 }
 
 export interface KafkaCluster {
@@ -53,7 +61,7 @@ async function startCluster(installation: KafkaInstallation, options: KafkaOptio
   const nodes = Array.from({ length: count }, (_, at) => {
     const node = at + 1
     const settingsFile = join(folder, `broker-${node}.properties`)
-    writeFileSync(settingsFile, brokerSettings({ node, ports, folder, further: options.settings ?? {} }))
+    writeFileSync(settingsFile, brokerSettings({ node, ports, folder, proxied: options.proxied?.[at], further: options.settings ?? {} }))
     return new Service({
       name: count === 1 ? 'Kafka' : `Kafka broker ${node}`,
       ...serviceFiles(dataDir, `kafka-${node}`),
@@ -89,7 +97,15 @@ function jvmFlags({ heapMb = 512, logLevel = 'WARN' }: KafkaOptions): string[] {
   return [`-Xmx${heapMb}m`, '-server', ...collector, '-XX:+ExitOnOutOfMemoryError', '-Djava.awt.headless=true', ...logging]
 }
 
-function brokerSettings({ node, ports, folder, further }: { node: number; ports: readonly number[]; folder: string; further: Readonly<Record<string, string>> }): string {
+interface BrokerOptions {
+  readonly node: number
+  readonly ports: readonly number[]
+  readonly folder: string
+  readonly proxied: BrokerProxy | undefined
+  readonly further: Readonly<Record<string, string>>
+}
+
+function brokerSettings({ node, ports, folder, proxied, further }: BrokerOptions): string {
   const count = ports.length / 2
   const clientPort = ports[2 * node - 2]
   const controllerPort = ports[2 * node - 1]
@@ -98,8 +114,7 @@ function brokerSettings({ node, ports, folder, further }: { node: number; ports:
   const voters = Array.from({ length: count }, (_, at) => `${at + 1}@127.0.0.1:${ports[2 * at + 1]}`)
   const settings = {
     'node.id': String(node),
-    listeners: `PLAINTEXT://127.0.0.1:${clientPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${clientPort}`,
+    ...listenerSettings(clientPort, controllerPort, proxied),
     'controller.quorum.voters': voters.join(','),
     'log.dirs': join(folder, String(node)),
     'default.replication.factor': String(count),
@@ -113,6 +128,18 @@ function brokerSettings({ node, ports, folder, further }: { node: number; ports:
   }
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   return [readFileSync(join(kafkaFolder, 'broker.properties'), 'utf8'), ...lines, ''].join('\n')
+}
+
+/** Brokers talk to each other past the proxies. */
+function listenerSettings(clientPort: number | undefined, controllerPort: number | undefined, proxied: BrokerProxy | undefined): Record<string, string> {
+  const own = `PLAINTEXT://127.0.0.1:${clientPort}`
+  const controller = `CONTROLLER://127.0.0.1:${controllerPort}`
+  if (proxied === undefined) return { listeners: `${own},${controller}`, 'advertised.listeners': own }
+  return {
+    listeners: `${own},${controller},PROXIED://127.0.0.1:${proxied.listen}`,
+    'advertised.listeners': `${own},PROXIED://127.0.0.1:${proxied.advertised}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT',
+  }
 }
 
 /** What Kafka's storage tool does, without its second of a JVM. Beside its place and then renamed, so that it is whole or not there. */

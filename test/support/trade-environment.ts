@@ -34,9 +34,15 @@ export interface EnvironmentOptions {
   readonly databases?: { readonly postgres: string; readonly mongo: string }
   /** Settings of every role. */
   readonly settings?: Partial<Record<SettingName, string>>
+  /** Default: a new one among the temporary ones. */
+  readonly folder?: string
+  /** Told each line that a role says. */
+  readonly onLine?: (line: string) => void
 }
 
 export interface RoleOptions {
+  /** What its lines begin with. Default: its command. */
+  readonly name?: string
   /** See cli/failpoint.ts. */
   readonly failpoint?: string
   readonly settings?: Partial<Record<SettingName, string>>
@@ -66,9 +72,11 @@ export class TradeEnvironment {
   readonly #flags: Map<string, string>
   readonly #kafka: ConnectedKafka
   readonly #roles: Role<unknown>[] = []
+  readonly #onLine: (line: string) => void
 
-  private constructor(parts: { flags: Map<string, string>; folder: string; kafka: ConnectedKafka; settings: Settings; databases: Databases }) {
+  private constructor(parts: { flags: Map<string, string>; folder: string; kafka: ConnectedKafka; settings: Settings; databases: Databases; onLine: ((line: string) => void) | undefined }) {
     this.#flags = parts.flags
+    this.#onLine = parts.onLine ?? (() => {})
     this.#kafka = parts.kafka
     this.folder = parts.folder
     this.settings = parts.settings
@@ -78,7 +86,7 @@ export class TradeEnvironment {
 
   static async create(options: EnvironmentOptions = {}): Promise<TradeEnvironment> {
     const name = `t${randomUUID().slice(0, 8)}`
-    const folder = mkdtempSync(join(tmpdir(), `${name}-`))
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), `${name}-`))
     const brokers = options.brokers ?? brokersOfRun ?? ''
     const own: Partial<Record<SettingName, string>> = { 'application.id': name, 'topics.prefix': `${name}.`, 'kafka.brokers': brokers, 'data.dir': folder, 'membership.sessionTimeoutMs': '45000', ...options.settings }
     const flags = new Map(Object.entries(own).map(([setting, value]) => [flagOf(setting as SettingName), value])) // the keys of a record of setting names
@@ -86,7 +94,7 @@ export class TradeEnvironment {
     const kafka = connectKafka(values, brokers, name)
     await createTradeTopics(kafka.client, values)
     const databases = options.databases === undefined ? await scratchDatabases(name) : { ...options.databases, drop: async () => {} }
-    return new TradeEnvironment({ flags, folder, kafka, settings: values, databases })
+    return new TradeEnvironment({ flags, folder, kafka, settings: values, databases, onLine: options.onLine })
   }
 
   get client(): KafkaClient {
@@ -171,13 +179,23 @@ export class TradeEnvironment {
   }
 
   async close(): Promise<void> {
-    for (const role of this.#roles) if (role.exit === undefined) role.kill()
-    await Promise.all(this.#roles.map(({ ended }) => ended))
+    await this.#killRoles()
     const changelogs = Object.values(TRADE_STORES).map((store) => changelogTopic(this.applicationId, store))
     await this.client.broker.deleteTopics([...Object.values(this.topics), ...changelogs])
     await this.#kafka.close()
     await this.databases.drop()
     rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** Ends every role that runs. Topics, databases and files stay to be looked at. */
+  async abandon(): Promise<void> {
+    await this.#killRoles()
+    await this.#kafka.close()
+  }
+
+  async #killRoles(): Promise<void> {
+    for (const role of this.#roles) if (role.exit === undefined) role.kill()
+    await Promise.all(this.#roles.map(({ ended }) => ended))
   }
 
   /** It may take as long as it likes while the lag gets smaller. */
@@ -190,12 +208,16 @@ export class TradeEnvironment {
     await until(what, isDone, { describe: () => `At best ${least} records were left. ${this.#lastWords()}`, progress: () => least })
   }
 
-  #start<Status>(name: string, argv: readonly string[], { failpoint, settings = {} }: RoleOptions): Role<Status> {
+  #start<Status>(command: string, argv: readonly string[], { name = command, failpoint, settings = {} }: RoleOptions): Role<Status> {
     const flags = new Map([...this.#flags, ...Object.entries(settings).map(([setting, value]): [string, string] => [flagOf(setting as SettingName), value])]) // see create
     // Settings are given as flags: what the test run has in its environment is about its services.
     const { TRADEWIND_KAFKA_BROKERS: _b, TRADEWIND_POSTGRES_URL: _p, TRADEWIND_MONGO_URL: _m, ...environment } = process.env
     if (failpoint !== undefined) environment['TRADEWIND_FAILPOINT'] = failpoint
-    const role = new Role<Status>(name, [...argv, ...[...flags].map(([flag, value]) => `--${flag}=${value}`)], (line) => this.said.push(line), environment)
+    const hear = (line: string) => {
+      this.said.push(line)
+      this.#onLine(line)
+    }
+    const role = new Role<Status>(name, [...argv, ...[...flags].map(([flag, value]) => `--${flag}=${value}`)], hear, environment)
     this.#roles.push(role)
     return role
   }

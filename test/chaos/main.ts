@@ -1,0 +1,113 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { killLeftBehind } from '../../dev/test/left-behind.ts'
+import { type ChaosReport, markdownOf } from './run/chaos-report.ts'
+import { FAULT_KINDS } from './run/fault-kinds.ts'
+import { type ChaosOptions, runChaos } from './run/run-chaos.ts'
+
+const HELP = `npm run chaos -- --minutes N --seed S   the trade store on real brokers and databases, under faults that the seed draws
+
+Three brokers, three processors, two sinks of each kind, PostgreSQL and MongoDB run on this machine, with proxies between them, while another client than ours sends
+trades. In the end everything heals, what was sent is worked off, and all that came out is compared. Exit code 0: every check held.
+
+  --minutes N     how long faults are made (default 5); starting, draining and comparing take about one more
+  --seed S        which faults, in which order, and which trades (default 1)
+  --rate N        trades a second (default 300)
+  --partitions N  of the topics (default 6)
+  --fault NAME    only this kind of fault; may be given several times
+  --report DIR    where the report goes, as chaos-S.json and chaos-S.md (default .tradewind/chaos)
+  --keep          leave the data of brokers, databases and processors where it is, also when every check held
+  --faults        list the kinds of faults
+`
+
+/** As for the command line of the product: wrong arguments. */
+const USAGE = 2
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const options = readOptions()
+  if (options === undefined) return USAGE
+  if (options.help) process.stdout.write(HELP)
+  if (options.faults) for (const { name, area } of FAULT_KINDS) process.stdout.write(`${area.padEnd(12)}${name}\n`)
+  return options.help || options.faults ? 0 : run(options)
+}
+
+type Options = NonNullable<ReturnType<typeof readOptions>>
+
+async function run({ seed, minutes, rate, partitions, kinds, report: reportFolder, keep }: Options): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'tradewind-chaos-'))
+  // What is left of a run is found by this.
+  process.env['TRADEWIND_TEST_RUN'] = folder
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  const startMs = performance.now()
+  const onProgress = (line: string) => process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(5)} s  ${line}\n`)
+  onProgress(`seed ${seed}, ${minutes} min; data in ${folder}`)
+  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, signal: stop.signal, onProgress })
+  mkdirSync(reportFolder, { recursive: true })
+  const file = join(reportFolder, `chaos-${seed}`)
+  writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)
+  writeFileSync(`${file}.md`, markdownOf(report))
+  for (const { name, held, detail } of report.checks) process.stdout.write(`${held ? 'ok    ' : 'FAILED'}  ${name}: ${detail}\n`)
+  if (report.held && !keep) rmSync(folder, { recursive: true, force: true })
+  else process.stdout.write(`Data and logs: ${folder}\n`)
+  process.stdout.write(`Report: ${file}.md\n`)
+  return report.held ? 0 : 1
+}
+
+/** Every process of a run ends with it: one that is there yet is a fault of the run, and ended now. */
+async function runAndEnd(options: ChaosOptions): Promise<ChaosReport> {
+  let report: ChaosReport | undefined
+  try {
+    report = await runChaos(options)
+  } finally {
+    const left = await killLeftBehind(options.folder)
+    const check = { name: 'no process is left behind', held: left.length === 0, detail: left.join('; ') || 'none' }
+    if (report === undefined) process.stderr.write(`left behind: ${check.detail}\n`)
+    else report = { ...report, held: report.held && check.held, checks: [...report.checks, check] }
+  }
+  return report
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: 'string', default: '5' },
+        seed: { type: 'string', default: '1' },
+        rate: { type: 'string', default: '300' },
+        partitions: { type: 'string', default: '6' },
+        fault: { type: 'string', multiple: true },
+        faults: { type: 'boolean', default: false },
+        report: { type: 'string', default: join('.tradewind', 'chaos') },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    const unknown = values.fault?.find((name) => !FAULT_KINDS.some((kind) => kind.name === name))
+    if (unknown !== undefined) throw new Error(`there is no kind of fault «${unknown}»; --faults lists them`)
+    return {
+      help: values.help,
+      faults: values.faults,
+      keep: values.keep,
+      kinds: values.fault,
+      report: resolve(values.report),
+      minutes: positive('minutes', values.minutes),
+      seed: positive('seed', values.seed),
+      rate: positive('rate', values.rate),
+      partitions: positive('partitions', values.partitions),
+    }
+  } catch (error) {
+    process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`)
+    return undefined
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new Error(`--${name} is ${JSON.stringify(text)}, expected a number above 0`)
+  return value
+}

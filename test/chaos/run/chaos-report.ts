@@ -1,0 +1,120 @@
+import type { Check } from '../../../cli/self-check/check.ts'
+import { seconds } from './draw.ts'
+import type { UnaskedExit } from './fleet.ts'
+import type { FaultRecord } from './nemesis.ts'
+import type { RecoveryTimes } from './recovery.ts'
+import type { UnavailabilityReport } from './unavailability.ts'
+import { TIMES } from './world.ts'
+
+export interface ChaosReport {
+  readonly seed: number
+  readonly minutes: number
+  readonly ratePerS: number
+  readonly partitions: number
+  readonly folder: string
+  readonly startedAt: string
+  readonly elapsedS: number
+  /** Whether every check held. */
+  readonly held: boolean
+  readonly checks: readonly Check[]
+  readonly records: {
+    readonly sent: number
+    readonly acknowledged: number
+    /** In the log or not: nobody knows. */
+    readonly givenUp: number
+    readonly committedAuditEntries: number
+  }
+  readonly faults: readonly FaultRecord[]
+  /** Kinds of faults that this machine cannot have. */
+  readonly impossible: readonly string[]
+  /** By proxies, after the server had acted. */
+  readonly answersLost: number
+  readonly unavailability: UnavailabilityReport
+  /** Roles that ended by themselves. */
+  readonly restarts: readonly UnaskedExit[]
+}
+
+/** One line, for people. */
+export function describeFault({ what, atS, together, ...times }: FaultRecord): string {
+  const { firstCommitMs, processedMs, postgresMs, mongoMs } = times
+  const recovery = `first commit ${shown(firstCommitMs)}, every partition ${shown(processedMs)}, PostgreSQL ${shown(postgresMs)}, MongoDB ${shown(mongoMs)}`
+  return `${atS.toFixed(1).padStart(7)} s  ${what}: ${recovery}${together === undefined ? '' : ` (with: ${together})`}`
+}
+
+export function markdownOf(report: ChaosReport): string {
+  const { seed, minutes, ratePerS, partitions, records, faults, unavailability, checks } = report
+  return `# Chaos: seed ${seed}, ${minutes} min
+
+${report.held ? 'Every check held.' : '**Some checks did not hold.**'} Begun ${report.startedAt}; ${report.elapsedS.toFixed(0)} s in all, with starting, draining and comparing.
+
+Three brokers (KRaft, replication 3, min.insync.replicas 2), three processors, two sinks of each kind, PostgreSQL, MongoDB (a replica set of one), on loopback, behind proxies. Load by kafkajs:
+${ratePerS} records/s over ${partitions} partitions. Session ${TIMES.sessionTimeoutMs / 1000} s (sinks 10 s), transactions ${TIMES.transactionTimeoutMs / 1000} s.
+
+## Checks
+| check | held | |
+|---|---|---|
+${checks.map(({ name, held, detail }) => `| ${name} | ${held ? 'yes' : '**no**'} | ${cell(detail)} |`).join('\n')}
+
+## Records
+${records.sent} sent, ${records.acknowledged} acknowledged, ${records.givenUp} given up by the client (in the log or not), ${records.committedAuditEntries} audit entries committed.
+${report.answersLost} answers were lost after the server had acted.
+
+## Recovery by kind of fault
+From the fault until a trade that was sent after it was committed (first: of any partition; all: of every partition), and until both databases had something of every partition that was committed later.
+Median / longest of the faults without company, in seconds.
+
+| fault | times | alone | first commit | all partitions | PostgreSQL | MongoDB |
+|---|---|---|---|---|---|---|
+${byKind(faults).join('\n')}
+${report.impossible.length > 0 ? `\nNot to be had on this machine: ${report.impossible.join(', ')}.\n` : ''}
+## Unavailability
+| | every partition | a partition, on average |
+|---|---|---|
+| processing: an acknowledged record waited more than 1 s | ${seconds(unavailability.processingMs)} | ${seconds(unavailability.processingOfAPartitionMs)} |
+| Kafka: a batch waited more than 1 s for its acknowledgement | ${seconds(unavailability.ingestMs)} | ${seconds(unavailability.ingestOfAPartitionMs)} |
+
+The longest wait from acknowledgement to commit was ${seconds(unavailability.longestWaitMs)}.
+
+## Faults
+| at | fault | together with | lasted | first commit | all partitions | PostgreSQL | MongoDB | whole after its end |
+|---|---|---|---|---|---|---|---|---|
+${faults.map(faultRow).join('\n')}
+
+## Roles that ended by themselves
+${report.restarts.length === 0 ? 'None.' : report.restarts.map(({ name, exit, excuse, lastWords }) => `- ${name}, ${exit}: ${excuse ?? '**no reason for it**'}. ${cell(lastWords)}`).join('\n')}
+`
+}
+
+function byKind(faults: readonly FaultRecord[]): string[] {
+  const kinds = [...new Set(faults.map(({ kind }) => kind))].toSorted()
+  return kinds.map((kind) => {
+    const all = faults.filter((fault) => fault.kind === kind)
+    const alone = all.filter(({ together }) => together === undefined)
+    const column = (pick: (fault: RecoveryTimes) => number | undefined) => medianAndLongest(alone.map(pick))
+    return `| ${kind} | ${all.length} | ${alone.length} | ${column((f) => f.firstCommitMs)} | ${column((f) => f.processedMs)} | ${column((f) => f.postgresMs)} | ${column((f) => f.mongoMs)} |`
+  })
+}
+
+function medianAndLongest(times: readonly (number | undefined)[]): string {
+  if (times.length === 0) return ''
+  const sorted = times.map((ms) => ms ?? Number.POSITIVE_INFINITY).toSorted((a, b) => a - b)
+  const median = sorted[Math.floor((sorted.length - 1) / 2)]
+  return `${inSeconds(median)} / ${inSeconds(sorted.at(-1))}`
+}
+
+function faultRow({ what, atS, lastedMs, together, firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs }: FaultRecord): string {
+  const times = [lastedMs, firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs].map(shown)
+  return `| ${atS.toFixed(1)} s | ${what} | ${together ?? ''} | ${times.join(' | ')} |`
+}
+
+function shown(ms: number | undefined): string {
+  return ms === undefined ? 'never' : seconds(ms)
+}
+
+function inSeconds(ms: number | undefined): string {
+  return ms === undefined || ms === Number.POSITIVE_INFINITY ? 'never' : (ms / 1000).toFixed(1)
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', '<br>')
+}

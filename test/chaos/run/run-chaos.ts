@@ -1,0 +1,190 @@
+import { MixedWorkload } from '../../../bench/workload/mixed-workload.ts'
+import { lagOf } from '../../../cli/demo/drained.ts'
+import type { Check } from '../../../cli/self-check/check.ts'
+import { until } from '../../support/until.ts'
+import { type ChaosReport, describeFault } from './chaos-report.ts'
+import { recordChanges } from './check-versions.ts'
+import { CommitWatch } from './commit-watch.ts'
+import { finalChecks } from './final-checks.ts'
+import { ForeignLoad } from './foreign-load.ts'
+import { healWorld } from './heal-world.ts'
+import { Nemesis } from './nemesis.ts'
+import { PROCESSORS } from './processor-faults.ts'
+import { SINKS } from './sink-faults.ts'
+import { Unavailability, type UnavailabilityReport } from './unavailability.ts'
+import { BUSINESS_DATE, ChaosWorld } from './world.ts'
+
+export interface ChaosOptions {
+  /** For everything: data of brokers and databases, of roles, what they said. */
+  readonly folder: string
+  readonly seed: number
+  /** How long faults are made. Starting, draining and comparing come on top. */
+  readonly minutes: number
+  /** Records a second. */
+  readonly ratePerS: number
+  readonly partitions: number
+  /** Kinds of faults. Default: all. */
+  readonly kinds?: readonly string[] | undefined
+  /** No further faults; the rest as usual. */
+  readonly signal?: AbortSignal
+  readonly onProgress: (line: string) => void
+}
+
+const KEYS = 2_000
+const STATUS_EVERY_MS = 10_000
+/** Only ends what hangs: after each record that is worked off it begins anew. */
+const DRAIN_STALLED_MS = 150_000
+
+/** Starts everything, makes faults, heals, drains, compares. Whatever happens, no process is left when it resolves. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const startedAt = new Date()
+  options.onProgress('starting three brokers, PostgreSQL, MongoDB and the trade store')
+  const world = await ChaosWorld.create({ folder: options.folder, partitions: options.partitions })
+  try {
+    const run = await ChaosRun.start(world, options)
+    return { ...(await run.toTheEnd()), startedAt: startedAt.toISOString(), elapsedS: (Date.now() - startedAt.getTime()) / 1000 }
+  } finally {
+    await world.close()
+  }
+}
+
+class ChaosRun {
+  readonly #world: ChaosWorld
+  readonly #options: ChaosOptions
+  readonly #load: ForeignLoad
+  readonly #watch: CommitWatch
+  readonly #nemesis: Nemesis
+  readonly #fromMs = Date.now()
+  readonly #violations: string[] = []
+
+  private constructor(world: ChaosWorld, options: ChaosOptions, parts: { load: ForeignLoad; watch: CommitWatch; nemesis: Nemesis }) {
+    this.#world = world
+    this.#options = options
+    this.#load = parts.load
+    this.#watch = parts.watch
+    this.#nemesis = parts.nemesis
+  }
+
+  /** The roles are started; the load begins. */
+  static async start(world: ChaosWorld, options: ChaosOptions): Promise<ChaosRun> {
+    const { environment, direct, fleet } = world
+    const { seed, partitions, ratePerS, onProgress } = options
+    for (const name of [...PROCESSORS, ...SINKS]) fleet.start(name)
+    await until('the tables are there', () => recordChanges(direct.postgres))
+    const workload = new MixedWorkload({ seed, businessDate: BUSINESS_DATE, keys: KEYS, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } })
+    const load = new ForeignLoad({ brokers: direct.brokers, topic: environment.topics.ingested, partitions, workload, ratePerS })
+    let nemesis: Nemesis | undefined
+    const watch = CommitWatch.start({ client: environment.client, topics: environment.topics, partitions, applicationId: environment.applicationId, ...direct }, () => nemesis?.look())
+    nemesis = new Nemesis({
+      ...{ world, watch, load, seed },
+      durationMs: options.minutes * 60_000,
+      kinds: options.kinds,
+      onStart: (what) => onProgress(`  ${what}`),
+      onFault: (record) => onProgress(describeFault(record)),
+    })
+    return new ChaosRun(world, options, { load, watch, nemesis })
+  }
+
+  async toTheEnd(): Promise<Omit<ChaosReport, 'startedAt' | 'elapsedS'>> {
+    const { seed, minutes, ratePerS, partitions, folder } = this.#options
+    const stopLoad = new AbortController()
+    const loading = this.#load.run(stopLoad.signal)
+    const unavailability = new Unavailability(this.#watch, this.#load)
+    const status = setInterval(() => this.#options.onProgress(this.#status), STATUS_EVERY_MS)
+    let unavailable: UnavailabilityReport
+    let checks: readonly Check[]
+    try {
+      await this.#faults()
+      unavailable = unavailability.stop()
+      this.#options.onProgress('everything heals; what has been sent is worked off')
+      await healWorld(this.#world)
+      stopLoad.abort()
+      await loading
+      checks = await this.#drainAndCompare()
+    } finally {
+      clearInterval(status)
+      unavailability.stop()
+      stopLoad.abort()
+      await this.#watch.close()
+    }
+    const { sent, acknowledgedCount: acknowledged, unknown } = this.#load
+    const { audits } = this.#watch
+    const held = checks.every((check) => check.held)
+    const faults = this.#nemesis.records
+    const impossible = [...this.#nemesis.impossible]
+    const answersLost = this.#world.allProxies.reduce((sum, { lost }) => sum + lost, 0)
+    const records = { sent, acknowledged, givenUp: unknown, committedAuditEntries: audits }
+    return { seed, minutes, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, unavailability: unavailable, restarts: this.#world.fleet.unasked, checks }
+  }
+
+  async #faults(): Promise<void> {
+    const { signal = new AbortController().signal } = this.#options
+    try {
+      await until('all partitions are being processed', () => this.#watch.committedSerials.every((serial) => serial >= 0))
+      await this.#nemesis.run(signal)
+    } catch (error) {
+      // What is broken is looked at in the end, like everything else.
+      this.#violations.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  async #drainAndCompare(): Promise<Check[]> {
+    const { environment, fleet } = this.#world
+    const { topics, applicationId } = environment
+    const drained = await this.#orViolation(async () => {
+      await this.#workedOff('input', applicationId, [topics.ingested])
+    })
+    const toMs = Date.now()
+    await this.#orViolation(async () => {
+      await this.#workedOff('what goes to PostgreSQL', `${applicationId}-sink-postgres`, [topics.processed])
+      await this.#workedOff('what goes to MongoDB', `${applicationId}-sink-mongo`, [topics.audit, topics.processed, topics.expired])
+      await fleet.stopAll()
+    })
+    if (!drained) fleet.abandon()
+    this.#options.onProgress('comparing')
+    const compared = await finalChecks(this.#world, this.#load, { fromMs: this.#fromMs, toMs })
+    return [...compared, ...this.#ownChecks()]
+  }
+
+  #ownChecks(): Check[] {
+    const { fleet, brokers, stack } = this.#world
+    const died = fleet.unasked.filter(({ excuse }) => excuse === undefined)
+    const services = [...brokers, stack.services.postgres, stack.services.mongo].filter((service) => service !== undefined)
+    const away = services.filter(({ pid }) => pid === undefined)
+    if (away.length > 0) this.#violations.push(`not running any more: ${away.map(({ name }) => name).join(', ')}`)
+    if (this.#watch.failure !== undefined) this.#violations.push(this.#watch.failure.message)
+    return [
+      { name: 'after every fault everything went on', held: this.#violations.length === 0, detail: this.#violations.join('; ') || `${this.#nemesis.records.length} faults` },
+      {
+        name: 'no role ended by itself without a reason',
+        held: died.length === 0,
+        detail: died.map(({ name, exit, lastWords }) => `${name} (${exit}): ${lastWords}`).join('; ') || `${fleet.unasked.length} ended with one and were started again`,
+      },
+    ]
+  }
+
+  /** Until the group has no lag. It may take as long as it likes while the lag gets smaller. */
+  async #workedOff(what: string, group: string, topics: readonly string[]): Promise<void> {
+    let least = Number.POSITIVE_INFINITY
+    const look = async () => {
+      least = Math.min(least, await lagOf(this.#world.environment.client, group, topics))
+      return least === 0
+    }
+    await until(`${what} is worked off`, look, { deadlineMs: DRAIN_STALLED_MS, progress: () => least, describe: () => `At best ${least} records were left.` })
+  }
+
+  async #orViolation(act: () => Promise<void>): Promise<boolean> {
+    try {
+      await act()
+      return true
+    } catch (error) {
+      this.#violations.push(error instanceof Error ? error.message : String(error))
+      return false
+    }
+  }
+
+  get #status(): string {
+    const { sent, acknowledgedCount, unknown } = this.#load
+    return `  ${sent} sent, ${acknowledgedCount} acknowledged, ${unknown} given up, ${this.#watch.audits} committed; ${this.#nemesis.records.length} faults`
+  }
+}
