@@ -11,6 +11,7 @@ import type { Live } from './live/live.ts'
 import { answerWithProblems, PROBLEM_TYPE, type ProblemOptions, problemBody, problemOf, sendProblem } from './problem.ts'
 import { RequestIds } from './request-ids.ts'
 import { batchRoutes } from './routes/batch.ts'
+import { dashboardRoutes } from './routes/dashboard.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { eventRoutes } from './routes/events.ts'
 import { groupRoutes } from './routes/groups.ts'
@@ -86,6 +87,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
     { prefix: PREFIX },
   )
   probeRoutes(server, gateway)
+  await dashboardRoutes(server)
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
 }

@@ -1,0 +1,170 @@
+import { useState } from 'preact/hooks'
+import { Problem, send } from '../api.js'
+import { useDeadLetters } from '../calls.js'
+import { bytes, count, dateTime } from '../format.js'
+import { html } from '../html.js'
+import { Dialog } from '../parts/dialog.js'
+import { Field, valueOf } from '../parts/field.js'
+import { Journey, useJourney } from '../parts/journey.js'
+import { Pager, useCursors } from '../parts/pager.js'
+import { Empty, shownOf } from '../parts/states.js'
+import { Table } from '../parts/table.js'
+import { fromBase64, fromHex, hexRows, toBase64, toHex } from '../raw-bytes.js'
+import { tradePath } from '../router.js'
+
+/** @typedef {import('../answers.ts').DeadLetter} DeadLetter */
+
+/** What could not be read or written, and why; mended and sent again from here. @param {{ query: URLSearchParams }} props */
+export function DeadLetters({ query }) {
+  const cursors = useCursors('dead letters')
+  const letters = useDeadLetters(cursors.cursor)
+  const id = query.get('id') ?? undefined
+  return html`
+    <h1>Dead letters</h1>
+    ${shownOf(letters, 'The dead letters', ({ items, next }) => {
+      if (items.length === 0) return html`<${Empty} title="There are none"><p>Every record could be read, and every row was taken. Dead letters are kept for 30 days.</p><//>`
+      const letter = items.find((one) => one.id === id)
+      return html`
+        <div class="columns letters" data-chosen=${id !== undefined}>
+          <div class="letter-list">
+            <${Table} caption="Dead letters, the newest first" columns=${columnsOf(id)} rows=${items} keyOf=${(/** @type {DeadLetter} */ one) => one.id} isStale=${letters.isStale} />
+            <${Pager} cursors=${cursors} next=${next} />
+          </div>
+          ${letter !== undefined && html`<${Letter} key=${letter.id} letter=${letter} onReplayed=${letters.refresh} />`}
+          ${letter === undefined && html`<p class="nothing">${id === undefined ? 'Choose one to see why it is here, what it holds, and to send it again.' : `Dead letter ${id} is not on this page of the list.`}</p>`}
+        </div>
+      `
+    })}
+  `
+}
+
+/** @param {string | undefined} chosen @returns {readonly import('../parts/table.js').Column<DeadLetter>[]} */
+function columnsOf(chosen) {
+  return [
+    { name: 'Time', isHeader: true, cell: ({ id, timestamp }) => html`<a href=${`/dead-letters?id=${id}`} aria-current=${id === chosen ? 'true' : undefined}>${dateTime(timestamp).slice(0, 19)}</a>` },
+    { name: 'Trade', cell: ({ trade_id: trade }) => (trade === null ? html`<i>none</i>` : html`<span class="id">${trade}</span>`) },
+    { name: 'Why', className: 'prose', cell: ({ error }) => error.message ?? error.exception ?? 'It does not say.' },
+    { name: 'Replayed', isNumber: true, cell: ({ replays }) => (replays.length === 0 ? '' : `${replays.length}×`) },
+  ]
+}
+
+/** @param {{ letter: DeadLetter, onReplayed: () => void }} props */
+function Letter({ letter, onReplayed }) {
+  const { id, timestamp, trade_id: tradeId, error, headers, replays } = letter
+  const value = letter.value_base64 === null ? undefined : fromBase64(letter.value_base64)
+  const key = letter.key_base64 === null ? undefined : fromBase64(letter.key_base64)
+  return html`
+    <article class="letter" aria-labelledby="letter">
+      <p class="crumb narrow"><a href="/dead-letters">All dead letters</a></p>
+      <h2 id="letter">${dateTime(timestamp)} <span class="id">${id}</span></h2>
+      <p class="note bad">${error.message ?? 'It does not say why.'}</p>
+      <dl class="facts">
+        <div><dt>Trade</dt><dd>${tradeId === null ? 'none' : html`<a class="id" href=${tradePath(tradeId)}>${tradeId}</a>`}</dd></div>
+        <div><dt>Came from</dt><dd>${error.topic ?? '–'}, partition ${error.partition ?? '–'}, offset ${count(error.offset)}</dd></div>
+        <div><dt>Exception</dt><dd class="id">${error.exception ?? '–'}</dd></div>
+        <div><dt>Key</dt><dd class="id">${key === undefined ? 'null' : keyText(key)}</dd></div>
+      </dl>
+      <${Value} value=${value} text=${letter.value_text} />
+      ${
+        headers.length > 0 &&
+        html`<details><summary>${count(headers.length)} headers</summary><dl class="facts">${headers.map(({ key: name, value: text }) => html`<div><dt class="id">${name}</dt><dd class="id">${text ?? 'null'}</dd></div>`)}</dl></details>`
+      }
+      <section aria-labelledby="replays">
+        <h3 id="replays">Sent again</h3>
+        ${replays.length === 0 ? html`<p class="nothing">Not yet.</p>` : html`<ul class="replays">${replays.map(({ at, by, edited }) => html`<li><time datetime=${at}>${dateTime(at)}</time> by ${by}, ${edited ? 'edited' : 'as it was'}</li>`)}</ul>`}
+      </section>
+      <${Replay} letter=${letter} value=${value} onReplayed=${onReplayed} />
+    </article>
+  `
+}
+
+/** @param {Uint8Array} key */
+function keyText(key) {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(key)
+  } catch {
+    return toHex(key)
+  }
+}
+
+/** @param {{ value: Uint8Array | undefined, text: string | null }} props */
+function Value({ value, text }) {
+  const [isHex, setHex] = useState(text === null)
+  if (value === undefined) return html`<p class="nothing">Its value is null: a delete, or it did not fit and was left out (a header says so).</p>`
+  return html`
+    <div class="raw">
+      <div class="raw-head">
+        <h3>Value <span>${bytes(value.length)}${text === null ? ', not UTF-8' : ''}</span></h3>
+        <div class="switch" role="group" aria-label="Show the value as">
+          <button type="button" aria-pressed=${!isHex} disabled=${text === null} onClick=${() => setHex(false)}>Text</button>
+          <button type="button" aria-pressed=${isHex} onClick=${() => setHex(true)}>Hex</button>
+        </div>
+      </div>
+      ${
+        isHex || text === null
+          ? html`<pre class="hex" tabindex="0" role="region" aria-label="Value as hex">${hexRows(value).map(({ offset, hex, text: characters }) => html`<span class="offset">${offset}</span>  ${hex.padEnd(48)}  <span class="characters">${characters}</span>${'\n'}`)}</pre>`
+          : html`<pre tabindex="0" role="region" aria-label="Value as text">${text}</pre>`
+      }
+    </div>
+  `
+}
+
+/** @param {{ letter: DeadLetter, value: Uint8Array | undefined, onReplayed: () => void }} props */
+function Replay({ letter, value, onReplayed }) {
+  const isText = letter.value_text !== null
+  const original = isText ? (letter.value_text ?? '') : value === undefined ? '' : toHex(value)
+  const [edited, setEdited] = useState(original)
+  const [isAsked, setAsked] = useState(false)
+  const [failure, setFailure] = useState(/** @type {string | undefined} */ (undefined))
+  const journey = useJourney()
+  const isEdited = edited !== original
+  const written = isText ? edited : fromHex(edited)
+  const fault = typeof written === 'object' && 'fault' in written ? written.fault : undefined
+
+  const replay = async () => {
+    setAsked(false)
+    setFailure(undefined)
+    const startMs = performance.now()
+    const change = !isEdited ? {} : typeof written === 'string' ? { value_text: written } : written instanceof Uint8Array ? { value_base64: toBase64(written) } : {}
+    try {
+      const { body } = await send('POST', `/dead-letters/${encodeURIComponent(letter.id)}/replay`, { ...change, confirm: true })
+      const { request_id: requestId } = /** @type {{ request_id: string }} */ (body)
+      journey.follow({ requestId, tradeId: letter.trade_id ?? '', version: undefined, startMs })
+      onReplayed()
+    } catch (error) {
+      setFailure(error instanceof Problem ? error.message : `${/** @type {Error} */ (error).message} Whether it was written is not known: look at the list above before you try again.`)
+    }
+  }
+  return html`
+    <section aria-labelledby="replay" class="replay">
+      <h3 id="replay">Send it again</h3>
+      ${
+        value !== undefined &&
+        html`
+          <${Field} name="value" label=${isText ? 'Value to send' : 'Value to send, as hex'} hint=${isEdited ? 'Edited.' : 'As it was. Mend it here.'} fault=${fault}>
+            ${(/** @type {Record<string, unknown>} */ own) => html`<textarea ...${own} class="code" rows="7" spellcheck="false" value=${edited} onInput=${(/** @type {InputEvent} */ event) => setEdited(valueOf(event))}></textarea>`}
+          <//>
+        `
+      }
+      ${failure !== undefined && html`<p class="note bad" role="alert">${failure}</p>`}
+      <div class="actions">
+        <button type="button" class="primary" disabled=${fault !== undefined} onClick=${() => setAsked(true)}>Replay …</button>
+        ${isEdited && html`<button type="button" onClick=${() => setEdited(original)}>Undo the edit</button>`}
+      </div>
+      ${journey.state !== undefined && html`<${Journey} journey=${journey.state} />`}
+      ${
+        isAsked &&
+        html`
+          <${Dialog} title="Write this record again?" onClose=${() => setAsked(false)}>
+            <p>It goes to <strong>${letter.error.topic ?? 'the topic that it came from'}</strong>, ${isEdited ? html`with an <strong>edited</strong> value` : 'with its value as it was'}, and is judged like any other record. That you did it is recorded.</p>
+            ${isEdited && html`<pre class="preview" tabindex="0" role="region" aria-label="Edited value">${edited}</pre>`}
+            <div class="actions">
+              <button type="button" onClick=${() => setAsked(false)}>Cancel</button>
+              <button type="button" class="primary" onClick=${() => void replay()}>Replay</button>
+            </div>
+          <//>
+        `
+      }
+    </section>
+  `
+}

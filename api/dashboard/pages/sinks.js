@@ -1,0 +1,100 @@
+import { useRef, useState } from 'preact/hooks'
+import { send } from '../api.js'
+import { useSinks } from '../calls.js'
+import { count, milliseconds, rate, things } from '../format.js'
+import { html } from '../html.js'
+import { Dialog } from '../parts/dialog.js'
+import { Mark } from '../parts/outcome.js'
+import { Sparkline } from '../parts/sparkline.js'
+import { Empty, shownOf } from '../parts/states.js'
+import { Table } from '../parts/table.js'
+import { directionOf, Trends } from '../trend.js'
+
+/** @typedef {import('../answers.ts').Sink} Sink */
+/** @typedef {import('../answers.ts').SinkInstance} SinkInstance */
+
+/** @type {readonly import('../parts/table.js').Column<SinkInstance>[]} */
+const COLUMNS = [
+  { name: 'Instance', isHeader: true, cell: ({ instance_id: id }) => html`<span class="id">${id}</span>` },
+  { name: 'State', cell: ({ reachable, paused }) => html`<${Mark} level=${reachable ? (paused ? 'warn' : 'good') : 'bad'}>${reachable ? (paused ? 'paused' : 'running') : 'not reached'}<//>` },
+  { name: 'Circuit', cell: ({ circuit }) => html`<${Mark} level=${circuit === 'closed' ? 'good' : circuit === 'open' ? 'bad' : 'warn'}>${circuit}<//>` },
+  { name: 'Rows /s', isNumber: true, cell: ({ rows_per_second: n }) => rate(n) },
+  { name: 'Rows', isNumber: true, isMinor: true, cell: ({ rows_total: n }) => count(n) },
+  { name: 'Rows a batch', isNumber: true, cell: ({ batch_rows_mean: n }) => rate(n) },
+  { name: 'Write, p50', isNumber: true, isMinor: true, cell: ({ write_ms: write }) => milliseconds(write?.p50) },
+  { name: 'p99', isNumber: true, cell: ({ write_ms: write }) => milliseconds(write?.p99) },
+  { name: 'Retries', isNumber: true, cell: ({ retries_total: n }) => count(n) },
+  { name: 'Dead letters', isNumber: true, isMinor: true, cell: ({ dead_letters_total: n }) => count(n) },
+]
+
+/** How the databases take what they are given; pause and resume. */
+export function Sinks() {
+  const trends = useRef(new Trends())
+  const seen = useRef(/** @type {unknown} */ (undefined))
+  const answer = useSinks()
+  if (answer.data !== undefined && answer.data !== seen.current) {
+    seen.current = answer.data
+    for (const { group, lag } of answer.data.sinks) trends.current.add(group, lag)
+  }
+  const [asked, setAsked] = useState(/** @type {{ sink: Sink, what: 'pause' | 'resume' } | undefined} */ (undefined))
+  const [told, setTold] = useState(/** @type {{ text: string, isBad: boolean } | undefined} */ (undefined))
+
+  /** @param {Sink} sink @param {'pause' | 'resume'} what */
+  const act = async ({ group }, what) => {
+    setAsked(undefined)
+    try {
+      await send('POST', `/sinks/${encodeURIComponent(group)}/${what}`, undefined)
+      setTold({ text: what === 'pause' ? `${group} is paused. What comes in waits in Kafka.` : `${group} goes on.`, isBad: false })
+    } catch (error) {
+      setTold({ text: `${group}: ${/** @type {Error} */ (error).message}`, isBad: true })
+    }
+    answer.refresh()
+  }
+  return html`
+    <h1>Sinks</h1>
+    <div role="status">${told !== undefined && html`<p class=${`note ${told.isBad ? 'bad' : ''}`}>${told.text}</p>`}</div>
+    ${shownOf(answer, 'The sinks', ({ sinks }) =>
+      sinks.length === 0
+        ? html`<${Empty} title="No sink is there"><p>Start one with <code>tradewind sink postgres</code> or <code>tradewind sink mongo</code>.</p><//>`
+        : sinks.map((sink) => html`<${SinkView} key=${sink.group} sink=${sink} lags=${trends.current.of(sink.group)} isStale=${answer.isStale} ask=${(/** @type {'pause' | 'resume'} */ what) => (what === 'pause' ? setAsked({ sink, what }) : void act(sink, what))} />`),
+    )}
+    ${
+      asked !== undefined &&
+      html`
+        <${Dialog} title=${`Pause ${asked.sink.group}?`} onClose=${() => setAsked(undefined)}>
+          <p>It stops writing to its database until somebody resumes it. What comes in meanwhile waits in Kafka, so its lag grows; nothing is lost.</p>
+          <div class="actions">
+            <button type="button" onClick=${() => setAsked(undefined)}>Leave it running</button>
+            <button type="button" class="danger" onClick=${() => void act(asked.sink, 'pause')}>Pause</button>
+          </div>
+        <//>
+      `
+    }
+  `
+}
+
+/** @param {{ sink: Sink, lags: readonly number[], isStale: boolean, ask: (what: 'pause' | 'resume') => void }} props */
+function SinkView({ sink, lags, isStale, ask }) {
+  const { group, state, instances, lag } = sink
+  const errors = instances.flatMap(({ instance_id: id, last_error: error }) => (error === null ? [] : [{ id, error }]))
+  const isPaused = state === 'paused'
+  return html`
+    <section aria-labelledby=${`sink-${group}`} class="group">
+      <div class="group-head">
+        <h2 id=${`sink-${group}`}>${group} <span>${sink.role === 'sink-postgres' ? 'PostgreSQL' : sink.role === 'sink-mongo' ? 'MongoDB' : sink.role}</span></h2>
+        <dl class="inline">
+          <div><dt>State</dt><dd><${Mark} level=${state === 'running' ? 'good' : state === 'stopped' ? 'bad' : 'warn'}>${state}<//></dd></div>
+          <div><dt>Lag</dt><dd class="strong">${count(lag)}</dd></div>
+          <div><dt>Trend</dt><dd class="trend" data-direction=${directionOf(lags)}><${Sparkline} values=${lags} />${lags.length < 2 ? '–' : directionOf(lags)}</dd></div>
+        </dl>
+        <button type="button" disabled=${state === 'stopped'} onClick=${() => ask(isPaused ? 'resume' : 'pause')}>${isPaused ? 'Resume' : 'Pause …'}<span class="unseen"> ${group}</span></button>
+      </div>
+      ${
+        instances.length === 0
+          ? html`<p class="nothing">No instance runs. ${lag > 0 && `${things(lag, 'record')} wait${lag === 1 ? 's' : ''} for one.`}</p>`
+          : html`<${Table} caption=${`Instances of ${group}`} columns=${COLUMNS} rows=${instances} keyOf=${(/** @type {SinkInstance} */ instance) => instance.instance_id} isStale=${isStale} />`
+      }
+      ${errors.map(({ id, error }) => html`<p class="note ${state === 'retrying' ? 'bad' : ''}" key=${id}><strong>Last error of ${id}:</strong> ${error}</p>`)}
+    </section>
+  `
+}

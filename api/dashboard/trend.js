@@ -1,0 +1,35 @@
+/** How many samples are kept of each: two minutes, as the page asks every two seconds. */
+const KEPT = 60
+/** So many samples say where it goes. */
+const LOOKED_AT = 5
+
+/** Remembers the last values of many things while a page is open. */
+export class Trends {
+  /** @type {Map<string, number[]>} */
+  #values = new Map()
+
+  /** @param {string} name @param {number} value */
+  add(name, value) {
+    const values = this.#values.get(name) ?? []
+    values.push(value)
+    if (values.length > KEPT) values.shift()
+    this.#values.set(name, values)
+  }
+
+  /** @param {string} name @returns {readonly number[]} the newest last */
+  of(name) {
+    return this.#values.get(name) ?? []
+  }
+}
+
+/**
+ * @param {readonly number[]} values
+ * @returns {'rising' | 'falling' | 'steady'} a change of less than a tenth, or of less than ten, is none
+ */
+export function directionOf(values) {
+  const last = values.at(-1) ?? 0
+  const before = values.at(-LOOKED_AT) ?? values[0] ?? 0
+  const change = last - before
+  if (Math.abs(change) < Math.max(10, before / 10)) return 'steady'
+  return change > 0 ? 'rising' : 'falling'
+}
