@@ -76,7 +76,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     migrated.catch(() => {})
     live.start()
     const url = await listen(server, values['http.listen'])
-    process.stdout.write(`${url}/docs\n`)
+    process.stdout.write(`dashboard ${url}/\ncalls ${url}/docs\n`)
     const status: GatewayStatus = { role: 'gateway', url }
     tellParent(status)
     await Promise.race([stop.promise, migrated.then(() => stop.promise)])
