@@ -15,11 +15,14 @@ import { dashboardRoutes } from './routes/dashboard.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { eventRoutes } from './routes/events.ts'
 import { groupRoutes } from './routes/groups.ts'
+import { instanceRoutes } from './routes/instances.ts'
 import { type Databases, listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { type Operations, operationRoutes, probeRoutes } from './routes/operations.ts'
 import { PREFIX } from './routes/outcome.ts'
 import { requestRoutes } from './routes/requests.ts'
+import { sinkRoutes } from './routes/sinks.ts'
+import { topologyRoutes } from './routes/topology.ts'
 import { tradeRoutes } from './routes/trades.ts'
 
 export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'>, Databases, Operations {
@@ -76,6 +79,9 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
       operationRoutes(api, gateway, options)
       liveRoutes(api, gateway, options.live)
       groupRoutes(api, gateway, options.live)
+      instanceRoutes(api, gateway, options.live)
+      sinkRoutes(api, gateway, options.live)
+      topologyRoutes(api, gateway, options.live)
       deadLetterRoutes(api, { ...gateway, topic: options.topic }, options)
       // On its own: it takes bodies as streams.
       void api.register((batch: GatewayServer, _none, registered) => {

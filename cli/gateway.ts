@@ -18,6 +18,7 @@ import { systemClock } from '../ports/system-clock.ts'
 import { migrate } from '../sinks/postgres/migrate.ts'
 import { TRADE_MIGRATIONS } from '../sinks/postgres/migrations.ts'
 import { tradeTopics } from '../topology/trade-topics.ts'
+import { loadApplication } from './applications.ts'
 import { parseArguments } from './arguments.ts'
 import { connectionOf } from './connections.ts'
 import { lagOf } from './demo/drained.ts'
@@ -46,11 +47,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const topics = tradeTopics(values['topics.prefix'])
   const topic = topics.ingested
   const groups = groupsOf(values)
+  const topology = (await loadApplication(undefined, values)).topology.subTopologies()
   const producer = new AccumulatingProducer({ producer: kafka.client.producer(), clock: systemClock })
   const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => `0_${partition}`, clock: systemClock })
   const claims = new PostgresClaims(pool)
   const partitions = () => partitionsOf(kafka.client, topic)
-  const live = new Live({ kafka: kafka.client, clock: systemClock, topics, groups, state, partitions })
+  const live = new Live({ kafka: kafka.client, clock: systemClock, topics, groups, topology, applicationId: values['application.id'], state, partitions })
   const server = await createGateway({
     producer,
     state,

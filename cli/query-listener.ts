@@ -1,4 +1,4 @@
-import { QueryServer, type QueryServerOptions } from '../api/queries/query-server.ts'
+import { type QueryAnswers, QueryServer } from '../api/queries/query-server.ts'
 import type { Settings } from '../config/settings.ts'
 import { PersonsMistake } from './exit.ts'
 
@@ -8,15 +8,23 @@ export interface QueryListener {
   close(): Promise<void>
 }
 
-/** Answers look-ups for one stream thread where the settings say. @throws PersonsMistake where that cannot be listened on. */
-export async function listenForQueries(settings: Settings, number: number, options: Pick<QueryServerOptions, 'get' | 'expire'>): Promise<QueryListener> {
-  const { host, port } = hostAndPort(settings['queries.listen'])
+/** Answers gateways for one stream thread where the settings say. @throws PersonsMistake where that cannot be listened on. */
+export function listenForQueries(settings: Settings, number: number, answers: QueryAnswers): Promise<QueryListener> {
+  return listen('queries.listen', { listen: settings['queries.listen'], advertise: settings['queries.advertise'] }, number, answers)
+}
+
+/** The same for a sink. */
+export function listenAsSink(settings: Settings, answers: QueryAnswers): Promise<QueryListener> {
+  return listen('sink.listen', { listen: settings['sink.listen'], advertise: settings['sink.advertise'] }, 0, answers)
+}
+
+async function listen(setting: string, addresses: { listen: string; advertise: string | undefined }, number: number, answers: QueryAnswers): Promise<QueryListener> {
+  const { host, port } = hostAndPort(addresses.listen)
   const wanted = port === 0 ? 0 : port + number
-  const server = await QueryServer.listen({ ...options, host, port: wanted }).catch((error: unknown) => {
-    throw new PersonsMistake(`queries.listen: ${error instanceof Error ? error.message : String(error)}; choose an address of this machine, and a port that nothing else listens on`, { cause: error })
+  const server = await QueryServer.listen({ answers, host, port: wanted }).catch((error: unknown) => {
+    throw new PersonsMistake(`${setting}: ${error instanceof Error ? error.message : String(error)}; choose an address of this machine, and a port that nothing else listens on`, { cause: error })
   })
-  const advertised = settings['queries.advertise']
-  const seen = advertised === undefined ? undefined : hostAndPort(advertised)
+  const seen = addresses.advertise === undefined ? undefined : hostAndPort(addresses.advertise)
   const address = seen === undefined ? `${host}:${server.port}` : `${seen.host}:${seen.port === 0 ? server.port : seen.port + number}`
   return { address, close: () => server.close() }
 }

@@ -14,6 +14,8 @@ import { leaveParent, tellParent } from './parent-process.ts'
 import { EXIT } from './exit.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { connectKafka } from './kafka.ts'
+import { listenAsSink } from './query-listener.ts'
+import { sinkAnswers } from './sink-answers.ts'
 import type { SinkStatus } from './sink-status.ts'
 import { stopRequested } from './stop-signal.ts'
 import { createTradeTopics } from './trade-topics.ts'
@@ -30,12 +32,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values } = settings
   const stop = stopRequested()
   const url = await connectionOf(settings, kind)
-  const kafka = connectKafka(values, await connectionOf(settings, 'brokers'), `tradewind-sink-${kind}`)
+  const brokers = await connectionOf(settings, 'brokers')
+  let sink: RunningSink | undefined
+  const listener = await listenAsSink(values, sinkAnswers(systemClock, () => sink))
+  const kafka = connectKafka(values, brokers, `tradewind-sink-${kind}`)
   const latencies = new Latencies()
   try {
     await createTradeTopics(kafka.client, values)
-    const sink = start(kind, { client: kafka.client, url, settings: values, onApplied: (records) => latencies.record(records) })
-    const status = setInterval(() => tellParent(statusOf(sink, latencies)), STATUS_INTERVAL_MS)
+    sink = start(kind, { client: kafka.client, url, settings: values, address: listener.address, onApplied: (records) => latencies.record(records) })
+    const running = sink
+    const status = setInterval(() => tellParent(statusOf(running, latencies)), STATUS_INTERVAL_MS)
     const failure = await Promise.race([stop.promise, sink.ended])
     if (failure === undefined) await sink.close()
     tellParent(statusOf(sink, latencies))
@@ -43,6 +49,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (failure !== undefined) throw failure
     return EXIT.ok
   } finally {
+    await listener.close()
     await kafka.close()
     leaveParent()
   }
@@ -52,10 +59,11 @@ interface SinkStart {
   readonly client: KafkaClient
   readonly url: string
   readonly settings: Settings
+  readonly address: string
   readonly onApplied: (records: readonly SinkRecord[]) => void
 }
 
-function start(kind: 'postgres' | 'mongo', { client, url, settings, onApplied }: SinkStart): RunningSink {
+function start(kind: 'postgres' | 'mongo', { client, url, settings, address, onApplied }: SinkStart): RunningSink {
   const topics = tradeTopics(settings['topics.prefix'])
   const common = {
     client,
@@ -65,6 +73,7 @@ function start(kind: 'postgres' | 'mongo', { client, url, settings, onApplied }:
     batchRows: settings['sink.batchRows'],
     groupId: `${settings['application.id']}-sink-${kind}`,
     groupInstanceId: settings['sink.instanceId'],
+    address,
     deadLetterTopic: topics.deadLetter,
     failpoint: failpointFromEnvironment(),
     onApplied,

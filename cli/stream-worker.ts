@@ -7,6 +7,7 @@ import { nodeDisk } from '../stores/node-disk.ts'
 import { loadApplication } from './applications.ts'
 import { diskWithFailpoint, failpointFromEnvironment } from './failpoint.ts'
 import { connectKafka } from './kafka.ts'
+import { processFigures } from './process-figures.ts'
 import type { FromWorker, StreamWorkerData, ToWorker } from './stream-worker-messages.ts'
 import { listenForQueries } from './query-listener.ts'
 import { taskStores } from './task-stores.ts'
@@ -27,6 +28,8 @@ const failpoint = failpointFromEnvironment()
 const application = await loadApplication(data.topologyModule, settings, data.rules)
 const kafka = connectKafka(settings, data.brokers, data.name)
 const queries = await listenForQueries(settings, data.number, {
+  // A worker is as old as its process, or nearly so.
+  status: () => ({ role: 'processor', ...processFigures(), thread: thread.snapshot() }),
   get: ({ store, partition, key }, waitMs) => thread.query({ store, partition, key: new ByteView(key) }, waitMs),
   expire: () => application.expire?.() ?? Promise.resolve(0),
 }).catch((error: Error) => {

@@ -59,4 +59,5 @@ test('a wrong value of a secret is not in its fault', () => {
 test('an address that is every address of the machine cannot be told to others', () => {
   expect(faultsOf({ 'queries-listen': '0.0.0.0:7070' })).toEqual([expect.stringContaining('set queries.advertise')])
   expect(faultsOf({ 'queries-listen': '0.0.0.0:7070', 'queries-advertise': 'host-1:7070' })).toEqual([])
+  expect(faultsOf({ 'sink-listen': '[::]:0' })).toEqual([expect.stringContaining('set sink.advertise')])
 })

@@ -91,8 +91,9 @@ function crossFaults(settings: Settings): string[] {
   const sasl = [settings['kafka.sasl.mechanism'], settings['kafka.sasl.username'], settings['kafka.sasl.password']]
   if (sasl.some((part) => part !== undefined) && sasl.some((part) => part === undefined)) faults.push('kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password belong together: set all three, or none')
   if (settings['kafka.tls.ca'] !== undefined && settings['kafka.tls'] === false) faults.push('kafka.tls.ca is set but kafka.tls is false: set kafka.tls to true, or drop the file')
-  if (/^(0\.0\.0\.0|\[?::\]?):/.test(settings['queries.listen']) && settings['queries.advertise'] === undefined) {
-    faults.push(`queries.listen (${settings['queries.listen']}) names every address of the machine: set queries.advertise to the one that gateways reach, or listen on one address`)
+  for (const [listen, advertise] of [['queries.listen', 'queries.advertise'], ['sink.listen', 'sink.advertise']] as const) {
+    if (!/^(0\.0\.0\.0|\[?::\]?):/.test(settings[listen]) || settings[advertise] !== undefined) continue
+    faults.push(`${listen} (${settings[listen]}) names every address of the machine: set ${advertise} to the one that gateways reach, or listen on one address`)
   }
   const session = settings['membership.sessionTimeoutMs']
   if (Number.isFinite(session) && settings['membership.rebalanceTimeoutMs'] < session) {

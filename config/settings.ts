@@ -64,6 +64,8 @@ export const SETTINGS = {
     default: undefined,
     explanation: 'A name that this sink keeps over restarts, another one for each sink of a kind: after a crash it has its partitions back at once instead of after a session time-out.',
   },
+  'sink.listen': { schema: hostAndPort, default: '127.0.0.1:0', explanation: 'Where a sink tells gateways how it is, and is paused and resumed; port 0: any that is free.' },
+  'sink.advertise': { schema: hostAndPort, default: undefined, explanation: 'The same as seen from the gateways, where it is another address. Not set: sink.listen.' },
   'mongo.retentionDays': { schema: count, default: 90, explanation: 'After this MongoDB removes audit, history and event documents.' },
 } as const satisfies Record<string, SettingDefinition>
 

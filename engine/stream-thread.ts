@@ -10,6 +10,7 @@ import { ClassicMembership } from './membership/classic-membership.ts'
 import type { Assigned, Membership, MembershipListener } from './membership/membership.ts'
 import { RecordCollector } from './record-collector.ts'
 import type { RestoreProgress } from './restore.ts'
+import { RestoreWatch } from './restore-watch.ts'
 import { Signal } from './signal.ts'
 import { type StoreAnswer, StoreQueries, type StoreQuery } from './store-queries.ts'
 import type { StoreSupplier } from './store-supplier.ts'
@@ -89,6 +90,7 @@ export class StreamThread implements MembershipListener {
   readonly #commits: ThreadCommits
   readonly #processing: ThreadProcessing
   readonly #queries: StoreQueries
+  readonly #restoring: RestoreWatch
   #assigned: Assigned | undefined
   #lost: Error | undefined
   #fatal: Error | undefined
@@ -120,6 +122,7 @@ export class StreamThread implements MembershipListener {
     })
     this.#watch = new GenerationWatch(() => this.#membership)
     this.#fetcher = client.fetcher({ readCommitted: true })
+    this.#restoring = new RestoreWatch(topology)
     this.#starter = new TaskStarter({
       client,
       clock,
@@ -128,7 +131,10 @@ export class StreamThread implements MembershipListener {
       collector: this.#collector,
       startAt: options.startAt,
       onRebuild: (message) => this.#report('store-rebuilt', message),
-      ...(options.onRestore && { onRestore: options.onRestore }),
+      onRestore: (progress) => {
+        this.#restoring.note(progress)
+        options.onRestore?.(progress)
+      },
     })
     this.#tasks = new ThreadTasks({ starter: this.#starter, changed: this.#signal.raise, failed: (error) => this.failed(asError(error)) })
     this.#queries = new StoreQueries({ clock, running: this.#tasks.running, holds: (id) => this.#lost === undefined && this.#watch.current?.tasks.has(id) === true })
@@ -192,8 +198,8 @@ export class StreamThread implements MembershipListener {
 
   snapshot(): ThreadSnapshot {
     const running = [...this.#tasks.running.values()].map(snapshotOf)
-    const starting = this.#tasks.startingIds.map((id) => ({ id, state: 'restoring', positions: [], stores: [] }))
-    return { name: this.#options.name, state: this.state, ...this.#counters, tasks: [...running, ...starting] }
+    const starting = this.#tasks.startingIds.map((id) => ({ id, state: 'restoring', positions: [], stores: [], restoreRemaining: this.#restoring.remaining(id) }))
+    return { name: this.#options.name, state: this.state, ...this.#counters, recordsWritten: { ...this.#counters.recordsWritten }, tasks: [...running, ...starting] }
   }
 
   /** What the next join claims. Never what the group has taken away, though it may not be closed yet: a wrong claim takes the task from the one who has it. */
@@ -310,6 +316,7 @@ export class StreamThread implements MembershipListener {
   }
 
   async #takeStarted(): Promise<void> {
+    this.#restoring.forget()
     for (const { tasks, positions, restoredRecords } of await this.#tasks.takeStarted()) {
       this.#counters.recordsRestored += restoredRecords
       for (const task of tasks) this.#resume(task, positions.get(task) ?? [])

@@ -12,6 +12,8 @@ export interface ThreadCounters {
   recordsRestored: number
   recoveries: number
   deadLetters: number
+  /** Records in committed transactions, by the topic that they were written to; changelogs too. */
+  readonly recordsWritten: Record<string, number>
 }
 
 export interface ThreadSnapshot extends ThreadCounters {
@@ -24,11 +26,13 @@ export interface TaskSnapshot {
   readonly id: string
   readonly state: string
   readonly positions: readonly { topic: string; partition: number; position: number; lag: number | undefined }[]
-  readonly stores: readonly { name: string; keys: number; position: number | undefined }[]
+  readonly stores: readonly { name: string; keys: number; sizeBytes: number; position: number | undefined }[]
+  /** Changelog offsets that a task which is being started has still to read; `undefined`: not known yet. */
+  readonly restoreRemaining: number | undefined
 }
 
 export function newCounters(): ThreadCounters {
-  return { recordsCommitted: 0, recordsProcessed: 0, transactionsCommitted: 0, transactionsFailed: 0, recordsRestored: 0, recoveries: 0, deadLetters: 0 }
+  return { recordsCommitted: 0, recordsProcessed: 0, transactionsCommitted: 0, transactionsFailed: 0, recordsRestored: 0, recoveries: 0, deadLetters: 0, recordsWritten: {} }
 }
 
 export function snapshotOf(task: Task): TaskSnapshot {
@@ -36,6 +40,7 @@ export function snapshotOf(task: Task): TaskSnapshot {
     id: task.id,
     state: task.state,
     positions: task.queues.map(({ topic, partition, position, lag }) => ({ topic, partition, position, lag })),
-    stores: task.stores.map(({ store }) => ({ name: store.name, keys: store.size, position: store.position })),
+    stores: task.stores.map(({ store }) => ({ name: store.name, keys: store.size, sizeBytes: store.sizeBytes, position: store.position })),
+    restoreRemaining: 0,
   }
 }

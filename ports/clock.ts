@@ -15,6 +15,14 @@ export interface Clock {
   turn(): Promise<void>
 }
 
+/** Does something again and again, a pause before each time, until `signal` is aborted. Rejects where it does. */
+export async function every(clock: Clock, intervalMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(clock, intervalMs, signal)
+    if (!signal.aborted) await work()
+  }
+}
+
 /** Resolves after `delayMs`, at once when `signal` is aborted. It never rejects. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -20,6 +20,7 @@ async function setUp(options: { fault?: MemoryFault; partitions?: number } = {})
   const disowned = new Set<PartitionWrite['claim']>()
   const stop = new AbortController()
   const writer = new BatchWriter({
+    clock,
     database,
     breaker: new CircuitBreaker({ clock, random, threshold: 2 }),
     deadLetters: {

@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock.ts'
 import type { Failpoint } from '../ports/failpoint.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { DeadLetter, DeadLetters } from './dead-letters.ts'
@@ -10,12 +11,14 @@ export interface BatchListener {
   owns(write: PartitionWrite): boolean
   applied(write: PartitionWrite): void
   fenced(write: PartitionWrite): void
-  wrote(result: WriteResult): void
+  /** `tookMs`: until the database had answered. */
+  wrote(result: WriteResult, tookMs: number): void
   retried(error: SinkRetriableError): void
   deadLettered(letters: readonly DeadLetter[]): void
 }
 
 export interface BatchWriterOptions {
+  readonly clock: Clock
   readonly database: SinkDatabase
   readonly breaker: CircuitBreaker
   readonly deadLetters: Pick<DeadLetters, 'write'>
@@ -38,14 +41,16 @@ export class BatchWriter {
 
   /** Resolves when every partition of the batch was applied, fenced, or is no longer ours. Rejects with a fatal error. */
   async write(batch: readonly PartitionWrite[]): Promise<void> {
-    const { database, breaker, failpoint, listener, signal } = this.#options
+    const { clock, database, breaker, failpoint, listener, signal } = this.#options
     for (;;) {
       await breaker.admit(signal)
       const ours = batch.filter((write) => listener.owns(write))
       if (ours.length === 0 || signal.aborted) return breaker.unused()
       let result: WriteResult
+      let startMs: number
       try {
         await failpoint('sink-before-write')
+        startMs = clock.monotonicMs()
         result = await database.write(ours)
         breaker.succeeded()
       } catch (error) {
@@ -58,8 +63,9 @@ export class BatchWriter {
         if (error instanceof SinkPoisonError) return this.#takeOut(ours, error)
         throw error
       }
+      const tookMs = clock.monotonicMs() - startMs
       await failpoint('sink-after-write')
-      listener.wrote(result)
+      listener.wrote(result, tookMs)
       for (const [index, write] of ours.entries()) {
         if (result.outcomes[index] === 'applied') listener.applied(write)
         else listener.fenced(write)

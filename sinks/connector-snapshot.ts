@@ -7,6 +7,9 @@ export interface ConnectorSnapshot {
   /** `waiting`: no partition has been assigned. `paused`: the database fails and the breaker is open; lag grows. `failed`: see `failure`. */
   readonly state: 'starting' | 'waiting' | 'running' | 'paused' | 'failed' | 'closed'
   readonly failure: string | undefined
+  /** Somebody has paused it: nothing is taken from Kafka, and it stays in the group. */
+  readonly isPaused: boolean
+  readonly circuit: 'closed' | 'open' | 'half-open'
   /** The last error that was got over, or is being. */
   readonly lastError: string | undefined
   readonly recordsRead: number
@@ -19,6 +22,8 @@ export interface ConnectorSnapshot {
   readonly fenced: number
   /** From the timestamp of the last record written to the answer of the database. */
   readonly lastLatencyMs: number | undefined
+  /** How long the database took for a write, lately. */
+  readonly writeMs: { readonly p50: number; readonly p99: number } | undefined
   readonly lag: number
   readonly partitions: readonly PartitionSnapshot[]
 }

@@ -162,6 +162,25 @@ test('a membership that is lost ends everything, a new assignment begins from th
   expect(connector.snapshot().rowsStale).toBe(0)
 })
 
+test('paused, nothing is taken and lag grows, also of what is assigned meanwhile; resumed, it goes on', async () => {
+  const { clock, kafka, connector, storage } = await setUp()
+  kafka.append(0, records(2, 'A'))
+  kafka.assign(0)
+  await clock.advance(100)
+  connector.pause()
+  kafka.append(0, records(3, 'B'))
+  kafka.append(1, records(4, 'C'))
+  kafka.assign(0, 1)
+  await clock.advance(10_000)
+  expect([storage.rows.size, connector.hasReached({ topic: kafka.topic, partition: 0 }, 3)]).toEqual([2, false])
+  expect(connector.snapshot()).toMatchObject({ state: 'running', isPaused: true, circuit: 'closed', recordsRead: 2, lag: 7 })
+  connector.resume()
+  await clock.advance(100)
+  expect(storage.rows.size).toBe(9)
+  expect(connector.snapshot()).toMatchObject({ isPaused: false, lag: 0, writeMs: { p50: expect.any(Number) } })
+  expect([connector.hasReached({ topic: kafka.topic, partition: 0 }, 5), connector.hasReached({ topic: kafka.topic, partition: 0 }, 6), connector.hasReached({ topic: kafka.topic, partition: 7 }, 0)]).toEqual([true, false, undefined])
+})
+
 test('records that retention deleted first are reported, with where they were', async () => {
   const { clock, kafka, events, storage } = await setUp({ partitions: 1 })
   kafka.append(0, records(3))

@@ -1,20 +1,21 @@
 import type { TopicPartition } from '../ports/broker.ts'
-import { type Clock, sleep } from '../ports/clock.ts'
+import { type Clock, every } from '../ports/clock.ts'
 import { type Failpoint, noFailpoint } from '../ports/failpoint.ts'
 import type { FetchedChunk, Fetcher, FetchFailure, KafkaClient } from '../ports/kafka-client.ts'
 import type { Random } from '../ports/random.ts'
 import { CommittedCursor } from '../records/committed-cursor.ts'
 import { BatchWriter } from './batch-writer.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
+import { ConnectorFigures } from './connector-figures.ts'
 import type { ConnectorSnapshot, SinkEvent } from './connector-snapshot.ts'
 import { type DeadLetter, DeadLetters } from './dead-letters.ts'
 import { GroupOffsets } from './group-offsets.ts'
 import { findLogPosition, updateEnds } from './log-position.ts'
 import { PartitionClaimer } from './partition-claimer.ts'
 import { passesByItself } from './passing-error.ts'
-import { type Claim, type PartitionWrite, type SinkDatabase, SinkFatalError, SinkRetriableError, type WriteResult } from './sink-database.ts'
+import { type Claim, type PartitionWrite, type SinkDatabase, SinkFatalError, SinkRetriableError } from './sink-database.ts'
 import { SinkMembership } from './sink-membership.ts'
-import { SinkPartition } from './sink-partition.ts'
+import { keyOf, SinkPartition } from './sink-partition.ts'
 import type { SinkRecord } from './sink-record.ts'
 import { type WriteLimits, WriteLanes } from './write-lanes.ts'
 
@@ -29,6 +30,8 @@ export interface ConnectorOptions extends WriteLimits {
   readonly groupInstanceId?: string | undefined
   /** Default 10,000. */
   readonly sessionTimeoutMs?: number
+  /** `host:port` where this sink can be asked how it is, told to the group, which tells it to who asks. */
+  readonly address?: string | undefined
   /** Bytes that may wait to be written; beyond that nothing is taken from Kafka. Default 16,000,000. */
   readonly pendingBytes?: number
   readonly deadLetterTopic?: string
@@ -75,18 +78,18 @@ export class Connector {
   readonly #groupOffsets: GroupOffsets
   #state: 'starting' | 'running' | 'failed' | 'closed' = 'starting'
   #failure: Error | undefined
-  #lastError: string | undefined
+  readonly #figures: ConnectorFigures
+  #isPaused = false
   #closing: Promise<void> | undefined
   #room = Promise.withResolvers<void>()
   #away = false
-  readonly #counters = { recordsRead: 0, rowsWritten: 0, rowsStale: 0, deadLettered: 0, batches: 0, retries: 0, fenced: 0 }
-  #lastLatencyMs: number | undefined
 
   constructor(options: ConnectorOptions) {
     this.#options = options
     const { client, clock, database, random, groupId, topics, breaker } = options
     this.#pendingBytes = options.pendingBytes ?? 16_000_000
     this.ended = this.#end.promise
+    this.#figures = new ConnectorFigures(clock)
     const { signal } = this.#stop
     this.#breaker = new CircuitBreaker({ clock, random, ...breaker })
     this.#deadLetters = new DeadLetters({ client, clock, connectorName: database.manifest.name, ...(options.deadLetterTopic === undefined ? {} : { topic: options.deadLetterTopic }) })
@@ -98,6 +101,7 @@ export class Connector {
       topics,
       groupInstanceId: options.groupInstanceId,
       sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+      address: options.address,
       owned: () => [...this.#partitions.values()],
       assigned: (partitions) => this.#assigned(partitions),
       failed: (error) => this.#fail(error),
@@ -116,7 +120,10 @@ export class Connector {
       owns: (write: PartitionWrite) => this.#ownerOf(write) !== undefined,
       applied: (write: PartitionWrite) => this.#applied(write),
       fenced: (write: PartitionWrite) => this.#fenced(write),
-      wrote: (result: WriteResult) => this.#wrote(result),
+      wrote: (...told: Parameters<ConnectorFigures['wrote']>) => {
+        this.#figures.wrote(...told)
+        this.#databaseAnswered()
+      },
       retried: (error: Error) => this.#retried(error),
       deadLettered: (letters: readonly DeadLetter[]) => this.#deadLettered(letters),
     }
@@ -125,9 +132,9 @@ export class Connector {
       member: this.#membership.member,
       partitions: this.#partitions,
       failpoint: options.failpoint,
-      failed: (error) => void (this.#lastError = `telling the group its offsets: ${asError(error).message}`),
+      failed: (error) => void (this.#figures.lastError = `telling the group its offsets: ${asError(error).message}`),
     })
-    this.#writer = new BatchWriter({ database, breaker: this.#breaker, deadLetters: this.#deadLetters, failpoint: options.failpoint ?? noFailpoint, listener, signal })
+    this.#writer = new BatchWriter({ clock, database, breaker: this.#breaker, deadLetters: this.#deadLetters, failpoint: options.failpoint ?? noFailpoint, listener, signal })
   }
 
   /** Opens the database, as long as it takes, then joins the group. Rejects where no repetition helps. */
@@ -157,8 +164,8 @@ export class Connector {
     this.#event('SINK_STARTED', 'info', `sink ${database.manifest.name} of group ${groupId} started`, { topics: [...topics] })
     this.#membership.start()
     this.#run(() => this.#pump())
-    this.#run(() => this.#every(GROUP_COMMIT_MS, () => this.#groupOffsets.commit()))
-    this.#run(() => this.#every(END_OFFSETS_MS, () => this.#lookAtEnds()))
+    this.#run(() => every(this.#options.clock, GROUP_COMMIT_MS, signal, () => this.#groupOffsets.commit()))
+    this.#run(() => every(this.#options.clock, END_OFFSETS_MS, signal, () => this.#lookAtEnds()))
   }
 
   snapshot(): ConnectorSnapshot {
@@ -169,12 +176,31 @@ export class Connector {
       groupId: this.#options.groupId,
       state: this.#state === 'running' || (this.#state === 'starting' && this.#breaker.state !== 'closed') ? running : this.#state,
       failure: this.#failure?.message,
-      lastError: this.#lastError,
-      ...this.#counters,
-      lastLatencyMs: this.#lastLatencyMs,
+      isPaused: this.#isPaused,
+      circuit: this.#breaker.state,
+      lastError: this.#figures.lastError,
+      ...this.#figures.counters,
+      lastLatencyMs: this.#figures.lastLatencyMs,
+      writeMs: this.#figures.writeMs(),
       lag: partitions.reduce((sum, { lag }) => sum + lag, 0),
       partitions,
     }
+  }
+
+  /** Takes nothing more from Kafka; what was taken is still written. It stays in the group and keeps its partitions, and lag grows. A restart goes on: being paused is remembered nowhere. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#signalRoom()
+  }
+
+  /** Whether the database has everything of a partition that lies before `offset`; `undefined`: the partition is not this sink's. */
+  hasReached(partition: TopicPartition, offset: number): boolean | undefined {
+    const found = this.#partitions.get(keyOf(partition))
+    return found?.state === 'active' ? found.position >= offset : undefined
   }
 
   /** Waits for the writes under way (10 s at most), tells the group where they got to, and leaves it. */
@@ -247,11 +273,11 @@ export class Connector {
     if (partition?.state !== 'active') return
     const before = partition.pendingRecords
     partition.add(chunk, this.#cursor)
-    this.#counters.recordsRead += partition.pendingRecords - before
+    this.#figures.counters.recordsRead += partition.pendingRecords - before
   }
 
   #hasRoom(): boolean {
-    if (this.#state !== 'running' || this.#breaker.state !== 'closed') return false
+    if (this.#state !== 'running' || this.#isPaused || this.#breaker.state !== 'closed') return false
     let bytes = 0
     for (const partition of this.#partitions.values()) bytes += partition.pendingBytes
     return bytes < this.#pendingBytes
@@ -281,20 +307,18 @@ export class Connector {
   }
 
   #applied(write: PartitionWrite): void {
-    const { clock } = this.#options
-    const last = write.records.at(-1)
-    if (last !== undefined) this.#lastLatencyMs = clock.now() - last.timestampMs
+    this.#figures.applied(write)
     this.#options.onApplied?.(write.records)
     const partition = this.#ownerOf(write)
     if (partition === undefined) return
     partition.writtenOffset = write.toOffset
-    partition.writtenAtMs = clock.monotonicMs()
+    partition.writtenAtMs = this.#options.clock.monotonicMs()
   }
 
   #fenced(write: PartitionWrite): void {
     const partition = this.#ownerOf(write)
     if (partition === undefined) return
-    this.#counters.fenced++
+    this.#figures.counters.fenced++
     partition.state = 'fenced'
     this.#fetcher.remove(partition)
     this.#event('PARTITION_FENCED', 'warning', `${keyOf(partition)} was claimed by another sink of group ${this.#options.groupId}`, { topic: partition.topic, partition: partition.partition })
@@ -304,7 +328,7 @@ export class Connector {
   #fetchFailed(failure: FetchFailure): void {
     const partition = this.#partitions.get(keyOf(failure))
     if (partition?.state !== 'active') return
-    this.#lastError = failure.message
+    this.#figures.lastError = failure.message
     if (failure.reason === 'offset-out-of-range') this.#run(() => this.#findPosition(partition))
     else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#reclaim(partition)
     else void this.#fail(new SinkFatalError(`${keyOf(failure)}: ${failure.message} (${failure.reason}); the database has it up to offset ${partition.writtenOffset}`))
@@ -331,34 +355,18 @@ export class Connector {
       await updateEnds(this.#options.client, [...this.#partitions.values()])
     } catch (error) {
       if (!passesByItself(error)) throw error
-      this.#lastError = error.message
+      this.#figures.lastError = error.message
     }
-  }
-
-  async #every(intervalMs: number, work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      await sleep(this.#options.clock, intervalMs, signal)
-      if (!signal.aborted) await work()
-    }
-  }
-
-  #wrote({ rowsWritten, rowsStale }: WriteResult): void {
-    this.#counters.batches++
-    this.#counters.rowsWritten += rowsWritten
-    this.#counters.rowsStale += rowsStale
-    this.#databaseAnswered()
   }
 
   #deadLettered(letters: readonly DeadLetter[]): void {
     const count = letters.length
-    this.#counters.deadLettered += count
+    this.#figures.counters.deadLettered += count
     this.#event('DEAD_LETTERED', 'warning', `${count} records were refused, the first one ${letters[0]?.record.position}: ${letters[0]?.reason}`, { count })
   }
 
   #retried(error: Error): void {
-    this.#counters.retries++
-    this.#lastError = error.message
+    this.#figures.retried(error)
     if (this.#breaker.state === 'open' && !this.#away) {
       this.#away = true
       this.#event('DATABASE_AWAY', 'error', `${error.message}; nothing is fetched until it answers`, {})
@@ -387,10 +395,6 @@ export class Connector {
   #event(type: SinkEvent['type'], severity: SinkEvent['severity'], message: string, data: SinkEvent['data']): void {
     this.#options.onEvent?.({ type, severity, message, data, timestampMs: this.#options.clock.now() })
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
 }
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)))

@@ -1,3 +1,4 @@
+import type { TopicPartition } from '../ports/broker.ts'
 import type { Connector } from './connector.ts'
 import type { ConnectorSnapshot } from './connector-snapshot.ts'
 
@@ -8,6 +9,11 @@ export interface RunningSink {
   /** Resolves when it has ended: with the error that stopped it, or `undefined` after `close`. */
   readonly ended: Promise<Error | undefined>
   snapshot(): ConnectorSnapshot
+  /** See `Connector.pause`. */
+  pause(): void
+  resume(): void
+  /** See `Connector.hasReached`. */
+  hasReached(partition: TopicPartition, offset: number): boolean | undefined
   close(): Promise<void>
 }
 
@@ -15,5 +21,13 @@ export function runConnector(connector: Connector): RunningSink {
   const started = connector.start()
   // who does not look at `started` learns it from `ended`
   started.catch(() => undefined)
-  return { started, ended: connector.ended, snapshot: () => connector.snapshot(), close: () => connector.close() }
+  return {
+    started,
+    ended: connector.ended,
+    snapshot: () => connector.snapshot(),
+    pause: () => connector.pause(),
+    resume: () => connector.resume(),
+    hasReached: (partition, offset) => connector.hasReached(partition, offset),
+    close: () => connector.close(),
+  }
 }

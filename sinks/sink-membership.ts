@@ -12,6 +12,8 @@ export interface SinkMembershipOptions {
   readonly groupInstanceId: string | undefined
   readonly topics: readonly string[]
   readonly sessionTimeoutMs: number
+  /** `host:port` where this member can be asked how it is. */
+  readonly address: string | undefined
   /** What this member holds now. */
   owned(): readonly TopicPartition[]
   /** All that this member is to hold from now on. */
@@ -44,8 +46,14 @@ export class SinkMembership {
       sessionTimeoutMs: options.sessionTimeoutMs,
       rebalanceTimeoutMs: options.sessionTimeoutMs,
       listener: {
-        subscription: () => encodeSubscription({ topics: options.topics, ownedPartitions: options.owned(), generationId: this.member.generation?.generationId ?? -1 }),
-        assign: (members) => this.#assign(members),
+        subscription: () =>
+          encodeSubscription({
+            topics: options.topics,
+            ownedPartitions: options.owned(),
+            generationId: this.member.generation?.generationId ?? -1,
+            userData: Buffer.from(JSON.stringify({ address: options.address })),
+          }),
+        assign: (members, generation) => this.#assign(members, generation),
         assigned: (assignment) => options.assigned(decodeAssignment(assignment).partitions),
         // The fence in the database holds, but without a session there is no telling how long: others may be about to claim all of it.
         lost: () => options.assigned([]),
@@ -90,9 +98,9 @@ export class SinkMembership {
     })
   }
 
-  #assign(members: readonly { memberId: string; metadata: Buffer }[]): Map<string, Uint8Array> {
+  #assign(members: readonly { memberId: string; metadata: Buffer }[], generation: number): Map<string, Uint8Array> {
     const subscriptions = members.map(({ memberId, metadata }) => ({ memberId, ...decodeSubscription(metadata) }))
     const assignments = assignSticky(subscriptions, this.#partitionCounts)
-    return new Map([...assignments].map(([memberId, partitions]) => [memberId, encodeAssignment({ partitions })]))
+    return new Map([...assignments].map(([memberId, partitions]) => [memberId, encodeAssignment({ partitions, userData: Buffer.from(JSON.stringify({ generation })) })]))
   }
 }

@@ -116,3 +116,7 @@ export class SinkPartition implements TopicPartition {
     this.pendingBytes = 0
   }
 }
+
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}

@@ -31,6 +31,7 @@ export class MemoryStore implements StateStore {
   readonly #key = new ByteView()
   readonly #value = new ByteView()
   #isClosed = false
+  #bytes = 0
 
   constructor(options: { name: string; prefixBytes?: number }) {
     this.name = options.name
@@ -39,6 +40,10 @@ export class MemoryStore implements StateStore {
 
   get size(): number {
     return this.#entries.size
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes
   }
 
   get(key: ByteView, _hash: number, into: ByteView): boolean {
@@ -65,6 +70,7 @@ export class MemoryStore implements StateStore {
     const changes: Change[] = []
     for (const batch of [...batches].sort((a, b) => a.baseOffset - b.baseOffset)) this.#read(batch, { from, below: position }, changes)
     for (const { name, entry } of changes) {
+      this.#bytes += sizeOf(entry) - sizeOf(this.#entries.get(name))
       if (entry === undefined) this.#entries.delete(name)
       else this.#entries.set(name, entry)
     }
@@ -90,6 +96,7 @@ export class MemoryStore implements StateStore {
 
   async clear(): Promise<void> {
     this.#entries.clear()
+    this.#bytes = 0
     this.position = undefined
     this.positionEpoch = undefined
     this.lastCaughtUpMs = undefined
@@ -124,4 +131,8 @@ export class MemoryStore implements StateStore {
 
 function nameOf(key: ByteView): string {
   return key.buffer.toString('latin1', key.start, key.end)
+}
+
+function sizeOf(entry: Entry | undefined): number {
+  return entry === undefined ? 0 : entry.key.length + entry.value.length
 }

@@ -15,6 +15,8 @@ export interface StateStore {
   readonly positionEpoch: number | undefined
   /** Live keys. */
   readonly size: number
+  /** What it takes of the disk, or, where it keeps nothing there, of memory. */
+  readonly sizeBytes: number
   /** When the store last held its whole changelog, as told by `caughtUp`. It falls back with the position. */
   readonly lastCaughtUpMs: number | undefined
   /** The value of a key in the committed state. `into` is valid until the next call. */

@@ -4,6 +4,7 @@ import { EndTimes } from './end-times.ts'
 import { type LiveMember, liveMember, nameOf } from './group-members.ts'
 import { askInTime, type LiveKafka } from './live-kafka.ts'
 import { readRanges } from './read-ranges.ts'
+import { Rates } from './rates.ts'
 import { Rebalances } from './rebalances.ts'
 
 /** A group of the trade store, and what it reads. */
@@ -21,6 +22,8 @@ export interface PartitionLook extends TopicPartition {
   readonly lag: number
   /** Age of the oldest record that was not worked off; `undefined`: not known. */
   readonly lagSeconds: number | undefined
+  /** Offsets that were committed a second, over the last seconds; `undefined`: it is the first look. */
+  readonly committedPerSecond: number | undefined
   /** Name of the member. */
   readonly owner: string | undefined
 }
@@ -59,6 +62,7 @@ const ONE_BATCH_BYTES = 1
 export class GroupWatch {
   readonly rebalances = new Rebalances()
   readonly #options: GroupWatchOptions
+  readonly #rates = new Rates()
   readonly #ends = new Map<string, EndTimes>()
   /** Time of a record that is too old for the samples: by partition and offset. */
   readonly #recordTimes = new Map<string, { readonly offset: number; readonly timestampMs: number }>()
@@ -83,13 +87,14 @@ export class GroupWatch {
   async #look(): Promise<Look> {
     const { kafka, clock, groups } = this.#options
     const atMs = clock.now()
+    const nowMs = clock.monotonicMs()
     const names = [...new Set(groups.flatMap(({ topics }) => topics))]
     const partitions = (await kafka.topics(names)).flatMap(({ name, partitions: list }) => list.map(({ partition }) => ({ topic: name, partition })))
     const ends = new Map((await kafka.listOffsets(partitions, 'stable')).map((found) => [keyOf(found), found.offset]))
     for (const [key, end] of ends) this.#endTimes(key).add(atMs, end)
     const found = await Promise.all(groups.map((group) => this.#group(group, partitions, ends)))
     await this.#readAges(found)
-    const looks = found.map((group) => ({ ...group, partitions: group.partitions.map((partition) => ({ ...partition, lagSeconds: this.#lagSeconds(atMs, partition) })) }))
+    const looks = found.map((group) => ({ ...group, partitions: group.partitions.map((partition) => ({ ...partition, lagSeconds: this.#lagSeconds(atMs, partition), committedPerSecond: this.#rates.perSecond(`${group.group} ${keyOf(partition)}`, nowMs, partition.committed ?? 0) })) }))
     for (const group of looks) this.rebalances.see(atMs, group)
     return { atMs, groups: looks }
   }
@@ -103,7 +108,7 @@ export class GroupWatch {
       const key = keyOf({ topic, partition })
       const end = ends.get(key) ?? 0
       const offset = offsets.get(key)
-      return { topic, partition, committed: offset, end, lag: Math.max(0, end - (offset ?? 0)), lagSeconds: undefined, owner: owners.get(key) }
+      return { topic, partition, committed: offset, end, lag: Math.max(0, end - (offset ?? 0)), lagSeconds: undefined, committedPerSecond: undefined, owner: owners.get(key) }
     })
     return { group, role, state, members, partitions, lag: partitions.reduce((sum, { lag }) => sum + lag, 0) }
   }

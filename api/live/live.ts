@@ -1,3 +1,5 @@
+import { changelogTopic } from '../../engine/application-topology.ts'
+import type { SubTopology } from '../../engine/topology.ts'
 import { readTradeState } from '../../processors/trade-state.ts'
 import { ByteView } from '../../records/byte-view.ts'
 import { murmur2, partitionOf } from '../../records/murmur2.ts'
@@ -9,6 +11,7 @@ import { DeadLetterLog } from './dead-letter-log.ts'
 import { EventFeed } from './event-feed.ts'
 import { GroupWatch, type WatchedGroup } from './group-watch.ts'
 import { History } from './history.ts'
+import { InstanceWatch } from './instance-watch.ts'
 import type { LiveKafka } from './live-kafka.ts'
 
 export interface LiveOptions {
@@ -16,6 +19,9 @@ export interface LiveOptions {
   readonly clock: Clock
   readonly topics: TradeTopics
   readonly groups: readonly WatchedGroup[]
+  /** The application: its graph, and its name, which its changelogs bear. */
+  readonly topology: readonly SubTopology[]
+  readonly applicationId: string
   readonly state: StateLookUps
   /** Partitions of the input topic; rejects while Kafka has not told yet. */
   readonly partitions: () => Promise<number>
@@ -27,11 +33,17 @@ export class Live {
   readonly groups: GroupWatch
   readonly history: History
   readonly deadLetters: DeadLetterLog
+  readonly instances: InstanceWatch
+  readonly topology: readonly SubTopology[]
+  readonly #applicationId: string
 
-  constructor({ kafka, clock, topics, groups, state, partitions }: LiveOptions) {
+  constructor({ kafka, clock, topics, groups, topology, applicationId, state, partitions }: LiveOptions) {
+    this.topology = topology
+    this.#applicationId = applicationId
     this.feed = new EventFeed({ kafka, clock, topics, bookOf: (tradeId) => bookOf(tradeId, state, partitions) })
     this.groups = new GroupWatch({ kafka, clock, groups })
     this.history = new History({ groups: this.groups, audit: new AuditSamples({ kafka, clock, topic: topics.audit }), clock, input: topics.ingested })
+    this.instances = new InstanceWatch({ groups: this.groups, clock })
     this.deadLetters = new DeadLetterLog({ kafka, clock, topic: topics.deadLetter })
   }
 
@@ -43,6 +55,11 @@ export class Live {
   close(): void {
     this.history.close()
     this.feed.close()
+    this.instances.close()
+  }
+
+  changelogOf(store: string): string {
+    return changelogTopic(this.#applicationId, store)
   }
 }
 

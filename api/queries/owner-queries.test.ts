@@ -2,9 +2,11 @@ import { afterEach, expect, test } from 'vitest'
 import type { StoreAnswer } from '../../engine/store-queries.ts'
 import { encodeAssignment, encodeSubscription } from '../../serdes/consumer-protocol.ts'
 import { systemClock } from '../../ports/system-clock.ts'
+import type { SinkStatus } from './instance-status.ts'
 import { OwnerQueries } from './owner-queries.ts'
 import { QueryServer } from './query-server.ts'
 
+const STATUS: SinkStatus = { role: 'sink', startedAtMs: 0, rssBytes: 0, cpuSeconds: 0, state: 'running', isPaused: false, circuit: 'closed', rowsWritten: 0, rowsStale: 0, batches: 0, retries: 0, deadLettered: 0, lastError: undefined, writeMs: undefined }
 const NEVER = new Promise<never>(() => {})
 
 /** Owners on real sockets, and a group that says which of them has which task. */
@@ -37,7 +39,7 @@ class Fixture {
 
   /** Answers its address. */
   async owner(tasks: string[], answer: (key: string, waitMs: number) => StoreAnswer | Promise<StoreAnswer>, expired = 0): Promise<string> {
-    const server = await QueryServer.listen({ host: '127.0.0.1', port: 0, get: async ({ key }, waitMs) => answer(key.toString(), waitMs), expire: async () => expired })
+    const server = await QueryServer.listen({ host: '127.0.0.1', port: 0, answers: { get: async ({ key }, waitMs) => answer(key.toString(), waitMs), expire: async () => expired, status: () => STATUS } })
     this.owners.push(server)
     const address = `127.0.0.1:${server.port}`
     this.tasks.set(address, tasks)

@@ -1,5 +1,7 @@
+import type { InstanceStatus } from './instance-status.ts'
+
 /**
- * What a gateway asks of the processors, over a TCP connection that is kept: one JSON text a line, answers in any order. A stream thread listens for itself, so that the
+ * What a gateway asks of processors and sinks, over a TCP connection that is kept: one JSON text a line, answers in any order. A stream thread listens for itself, so that the
  * address that the group knows for a task is the thread that has its stores.
  */
 export type OwnerRequest =
@@ -7,6 +9,12 @@ export type OwnerRequest =
   | { readonly id: number; readonly command: 'get'; readonly store: string; readonly partition: number; readonly key: string; readonly waitMs: number }
   /** Expire what is due in every task of the thread. */
   | { readonly id: number; readonly command: 'expire' }
+  /** How it is. */
+  | { readonly id: number; readonly command: 'status' }
+  /** Of a sink: take nothing more from Kafka; go on. */
+  | { readonly id: number; readonly command: 'pause' | 'resume' }
+  /** Of a sink: answer once the database has everything of a partition that lies before `offset`, after `waitMs` at the latest. */
+  | { readonly id: number; readonly command: 'reached'; readonly topic: string; readonly partition: number; readonly offset: number; readonly waitMs: number }
 
 export type OwnerAnswer =
   /** `value`: base64. */
@@ -14,6 +22,9 @@ export type OwnerAnswer =
   | { readonly id: number; readonly kind: 'absent' }
   | { readonly id: number; readonly kind: 'elsewhere'; readonly reason: string }
   | { readonly id: number; readonly kind: 'expired'; readonly count: number }
+  | { readonly id: number; readonly kind: 'status'; readonly status: InstanceStatus }
+  | { readonly id: number; readonly kind: 'done' }
+  | { readonly id: number; readonly kind: 'reached'; readonly hasReached: boolean }
   | { readonly id: number; readonly kind: 'failed'; readonly reason: string }
 
 /** Longest line that is taken: a trade of 1 MB in base64, and room. */

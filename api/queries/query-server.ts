@@ -1,14 +1,25 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { StoreAnswer } from '../../engine/store-queries.ts'
+import type { InstanceStatus } from './instance-status.ts'
 import { LineReader, type OwnerAnswer, type OwnerRequest } from './query-protocol.ts'
 
 export interface QueryServerOptions {
   readonly host: string
   /** 0: any that is free. */
   readonly port: number
-  readonly get: (query: { store: string; partition: number; key: Buffer }, waitMs: number) => Promise<StoreAnswer>
+  readonly answers: QueryAnswers
+}
+
+/** What an instance answers. What it does not know it has nothing for: a sink has no stores. */
+export interface QueryAnswers {
+  readonly status: () => InstanceStatus
+  readonly get?: (query: { store: string; partition: number; key: Buffer }, waitMs: number) => Promise<StoreAnswer>
   /** Answers how many trades expired. */
-  readonly expire: () => Promise<number>
+  readonly expire?: () => Promise<number>
+  readonly pause?: () => void
+  readonly resume?: () => void
+  /** `undefined`: the partition is somebody else's. */
+  readonly reached?: (at: { topic: string; partition: number; offset: number }, waitMs: number) => Promise<boolean | undefined>
 }
 
 const LONGEST_REQUEST_BYTES = 10_000
@@ -16,7 +27,7 @@ const LONGEST_WAIT_MS = 60_000
 /** Requests of one connection that may wait for a key; whoever asks for more is answered that the key is absent. */
 const MOST_WAITING = 20_000
 
-/** Serves interactive queries for one stream thread. */
+/** Answers gateways: for one stream thread, or one sink. */
 export class QueryServer {
   readonly #options: QueryServerOptions
   readonly #server: Server
@@ -75,11 +86,36 @@ export class QueryServer {
 
   async #answerTo(request: OwnerRequest, mayWait: boolean): Promise<OwnerAnswer> {
     const { id } = request
-    if (request.command === 'expire') return { id, kind: 'expired', count: await this.#options.expire() }
-    const { store, partition, key, waitMs } = request
-    const found = await this.#options.get({ store, partition, key: Buffer.from(key) }, mayWait ? Math.min(waitMs, LONGEST_WAIT_MS) : 0)
-    return found.kind === 'found' ? { id, kind: 'found', value: found.value.toString('base64') } : { id, ...found }
+    const { answers } = this.#options
+    switch (request.command) {
+      case 'status':
+        return { id, kind: 'status', status: answers.status() }
+      case 'expire':
+        return answers.expire === undefined ? notHere(request) : { id, kind: 'expired', count: await answers.expire() }
+      case 'pause':
+      case 'resume': {
+        const act = answers[request.command]
+        if (act === undefined) return notHere(request)
+        act()
+        return { id, kind: 'done' }
+      }
+      case 'reached': {
+        const { topic, partition, offset, waitMs } = request
+        const hasReached = await answers.reached?.({ topic, partition, offset }, mayWait ? Math.min(waitMs, LONGEST_WAIT_MS) : 0)
+        return hasReached === undefined ? { id, kind: 'elsewhere', reason: `${topic}-${partition} is not written here` } : { id, kind: 'reached', hasReached }
+      }
+      case 'get': {
+        const { store, partition, key, waitMs } = request
+        const found = await answers.get?.({ store, partition, key: Buffer.from(key) }, mayWait ? Math.min(waitMs, LONGEST_WAIT_MS) : 0)
+        if (found === undefined) return notHere(request)
+        return found.kind === 'found' ? { id, kind: 'found', value: found.value.toString('base64') } : { id, ...found }
+      }
+    }
   }
+}
+
+function notHere({ id, command }: OwnerRequest): OwnerAnswer {
+  return { id, kind: 'failed', reason: `${command} means nothing here` }
 }
 
 /** `undefined`: it is none, so whoever speaks here speaks another language. */
@@ -92,10 +128,21 @@ function readRequest(line: string): OwnerRequest | undefined {
   }
 }
 
+/** Members that a command needs, and their types. */
+const MEMBERS: { readonly [command in OwnerRequest['command']]: Readonly<Record<string, 'string' | 'number'>> } = {
+  status: {},
+  expire: {},
+  pause: {},
+  resume: {},
+  get: { store: 'string', partition: 'number', key: 'string', waitMs: 'number' },
+  reached: { topic: 'string', partition: 'number', offset: 'number', waitMs: 'number' },
+}
+
 function isRequest(value: unknown): value is OwnerRequest {
   if (typeof value !== 'object' || value === null) return false
-  const { id, command, store, partition, key, waitMs } = value as Record<string, unknown> // each member is checked below
-  if (typeof id !== 'number') return false
-  if (command === 'expire') return true
-  return command === 'get' && typeof store === 'string' && typeof partition === 'number' && typeof key === 'string' && typeof waitMs === 'number' && waitMs >= 0
+  const request = value as Record<string, unknown> // each member is checked here
+  const { id, command, waitMs } = request
+  if (typeof id !== 'number' || typeof command !== 'string' || !Object.hasOwn(MEMBERS, command)) return false
+  const members = MEMBERS[command as OwnerRequest['command']] // it is a name of one, as was just seen
+  return Object.entries(members).every(([name, type]) => typeof request[name] === type) && !(typeof waitMs === 'number' && !(waitMs >= 0))
 }

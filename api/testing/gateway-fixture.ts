@@ -5,6 +5,7 @@ import { TRADE_PREFIX_BYTES, TradeEntry } from '../../processors/trade-state.ts'
 import { createGateway, type GatewayOptions } from '../gateway.ts'
 import type { GatewayServer } from '../gateway-parts.ts'
 import { Live } from '../live/live.ts'
+import { createTrades } from '../../topology/trades.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { LiveCluster } from './live-cluster.ts'
 import type { AuditFilter, EventDocument, EventKey, OperationalEvent, TradeEvents } from '../databases/trade-events.ts'
@@ -58,7 +59,7 @@ export class GatewayFixture {
     }
     const partitions = () => fixture.partitions()
     const { clock, cluster } = fixture
-    fixture.#live = new Live({ kafka: cluster.kafka, clock, topics: TRADE_TOPICS, groups: cluster.groups, state, partitions })
+    fixture.#live = new Live({ kafka: cluster.kafka, clock, topics: TRADE_TOPICS, groups: cluster.groups, topology: createTrades().topology.subTopologies(), applicationId: 'trades', state, partitions })
     fixture.#server = await createGateway({
       producer: { send, close: async () => {} },
       state,

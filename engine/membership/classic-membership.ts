@@ -28,6 +28,8 @@ interface Decision {
   readonly topology: string
   readonly tasks: readonly string[]
   readonly moving: readonly string[]
+  /** In which it was made: for those who watch the group. */
+  readonly generation?: number | undefined
 }
 
 const PROTOCOL_NAME = 'tradewind'
@@ -92,12 +94,12 @@ export class ClassicMembership implements Membership, GroupListener {
     })
   }
 
-  assign(members: readonly { memberId: string; groupInstanceId: string | undefined; metadata: Buffer }[]): Map<string, Uint8Array> {
+  assign(members: readonly { memberId: string; groupInstanceId: string | undefined; metadata: Buffer }[], generation: number): Map<string, Uint8Array> {
     const claims = members.map(readClaim)
     const decided = assignTasks(claims, this.#tasks.taskIds, this.#tasks.topologyHash)
     const result = new Map<string, Uint8Array>()
     for (const [memberId, { tasks, moving }] of decided) {
-      const decision: Decision = { topology: this.#tasks.topologyHash, tasks, moving }
+      const decision: Decision = { topology: this.#tasks.topologyHash, tasks, moving, generation }
       result.set(memberId, encodeAssignment({ partitions: tasks.flatMap((task) => this.#tasks.partitionsOf(task)), userData: Buffer.from(JSON.stringify(decision)) }))
     }
     return result

@@ -129,6 +129,12 @@ export class LogStore implements StateStore {
     return this.#index.size
   }
 
+  get sizeBytes(): number {
+    let bytes = 0
+    for (const { file } of this.#log.segments) bytes += file.sizeBytes
+    return bytes
+  }
+
   get lastCaughtUpMs(): number | undefined {
     return this.#caughtUpMs
   }
@@ -215,7 +221,7 @@ export class LogStore implements StateStore {
       keys: this.#index.size,
       indexBytes: this.#index.indexBytes,
       arenaBytes: this.#index.arenaBytes,
-      fileBytes: segments.reduce((sum, { file }) => sum + file.sizeBytes, 0),
+      fileBytes: this.sizeBytes,
       liveBytes: segments.reduce((sum, { liveBytes }) => sum + liveBytes, 0),
       segments: segments.length,
     }

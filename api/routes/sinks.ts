@@ -1,0 +1,113 @@
+import { Type } from 'typebox'
+import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
+import { nameOf } from '../live/group-members.ts'
+import type { GroupLook } from '../live/group-watch.ts'
+import type { InstanceLook } from '../live/instance-watch.ts'
+import type { Live } from '../live/live.ts'
+import { notFound, ProblemAnswer, ProblemError, unavailable } from '../problem.ts'
+import type { SinkStatus } from '../queries/instance-status.ts'
+import { RoleSchema } from './groups.ts'
+import { rounded } from './live.ts'
+
+const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+
+const SinkInstanceSchema = Type.Object({
+  instance_id: Type.String(),
+  reachable: Type.Boolean(),
+  error: Type.Optional(Type.String({ description: 'Why it did not answer' })),
+  paused: Type.Boolean(),
+  circuit: nullable(Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')], { description: 'Open: the database fails, nothing is taken from Kafka' })),
+  rows_total: Type.Integer({ description: 'Since it started' }),
+  rows_per_second: nullable(Type.Number()),
+  batch_rows_mean: nullable(Type.Number({ description: 'Rows of a write, on average' })),
+  write_ms: nullable(Type.Object({ p50: Type.Number(), p99: Type.Number() }, { description: 'How long the database took for a write, in the last half minute' })),
+  retries_total: Type.Integer(),
+  dead_letters_total: Type.Integer(),
+  last_error: nullable(Type.String()),
+})
+
+const SinkSchema = Type.Object({
+  group: Type.String(),
+  role: RoleSchema,
+  state: Type.Union([Type.Literal('running'), Type.Literal('paused'), Type.Literal('retrying'), Type.Literal('stopped')], { description: 'Stopped: nobody is in the group' }),
+  lag: Type.Integer(),
+  instances: Type.Array(SinkInstanceSchema),
+})
+
+const Problems = { 400: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 503: ProblemAnswer }
+
+/** The sinks: how they are, and stopping them for a while. */
+export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live): void {
+  server.get('/sinks', {
+    schema: {
+      operationId: 'listSinks',
+      summary: 'The sinks: rows, writes, retries, circuit breaker, lag',
+      description: 'Each instance is asked when this is called, and not otherwise.',
+      tags: ['live'],
+      response: { 200: Type.Object({ sinks: Type.Array(SinkSchema) }), 503: ProblemAnswer },
+    },
+    preHandler: allow(gateway, 'trades:read'),
+    async handler() {
+      const { look, instances } = await live.instances.look()
+      return { sinks: look.groups.filter(({ role }) => role !== 'processor').map((group) => sinkBody(group, instances)) }
+    },
+  })
+
+  for (const command of ['pause', 'resume'] as const) {
+    server.post(`/sinks/:group/${command}`, {
+      schema: {
+        operationId: `${command}Sink`,
+        summary: command === 'pause' ? 'Stop taking records from Kafka, in all instances' : 'Go on, in all instances',
+        description: 'A paused sink stays in its group and keeps its partitions. Nothing remembers it: an instance that is started, or started again, runs.',
+        tags: ['live'],
+        params: Type.Object({ group: Type.String({ minLength: 1, maxLength: 255, examples: ['trades-sink-postgres'] }) }),
+        response: { 200: SinkSchema, ...Problems },
+      },
+      preHandler: allow(gateway, 'operate'),
+      async handler({ params }) {
+        const group = await sinkOf(params.group)
+        if (group.members.length === 0) throw new ProblemError({ status: 409, name: 'not-running', title: 'No instance runs', detail: `nobody is in group ${group.group}: start the sink` })
+        const failed = (await live.instances.command(group, command)).flatMap(({ member, error }) => (error === undefined ? [] : [`${nameOf(member)}: ${error}`]))
+        if (failed.length > 0) throw unavailable('instance-away', `${failed.length} of ${group.members.length} instances could not be told (${failed.join('; ')}), the others were; try again`)
+        const { instances } = await live.instances.look()
+        return sinkBody(group, instances)
+      },
+    })
+  }
+
+  async function sinkOf(name: string): Promise<GroupLook> {
+    const group = (await live.groups.look()).groups.find((one) => one.group === name && one.role !== 'processor')
+    if (group === undefined) throw notFound(`there is no sink ${JSON.stringify(name)}; GET /api/v1/sinks lists those that there are`)
+    return group
+  }
+
+  function sinkBody({ group, role, lag, members }: GroupLook, all: readonly InstanceLook[]): Type.Static<typeof SinkSchema> {
+    const own = all.filter((instance) => instance.group === group)
+    const statuses = own.flatMap(({ status }) => (status?.role === 'sink' ? [status] : []))
+    const state = members.length === 0 ? 'stopped' : statuses.length > 0 && statuses.every(({ isPaused }) => isPaused) ? 'paused' : statuses.some(({ circuit }) => circuit !== 'closed') ? 'retrying' : 'running'
+    return { group, role, state, lag, instances: own.map(instanceBody) }
+  }
+
+  function instanceBody({ member, status, error }: InstanceLook): Type.Static<typeof SinkInstanceSchema> {
+    const sink = status?.role === 'sink' ? status : undefined
+    const perSecond = sink === undefined ? undefined : live.instances.rates.perSecond(`${nameOf(member)} rows`, gateway.clock.monotonicMs(), sink.rowsWritten)
+    return {
+      instance_id: nameOf(member),
+      reachable: status !== undefined,
+      ...(error !== undefined && { error }),
+      paused: sink?.isPaused ?? false,
+      circuit: sink?.circuit ?? null,
+      rows_total: sink?.rowsWritten ?? 0,
+      rows_per_second: perSecond === undefined ? null : rounded(perSecond),
+      batch_rows_mean: meanOf(sink),
+      write_ms: sink?.writeMs === undefined ? null : { p50: rounded(sink.writeMs.p50), p99: rounded(sink.writeMs.p99) },
+      retries_total: sink?.retries ?? 0,
+      dead_letters_total: sink?.deadLettered ?? 0,
+      last_error: sink?.lastError ?? null,
+    }
+  }
+}
+
+function meanOf(sink: SinkStatus | undefined): number | null {
+  return sink === undefined || sink.batches === 0 ? null : rounded((sink.rowsWritten + sink.rowsStale) / sink.batches)
+}
