@@ -32,8 +32,9 @@ export interface TopologyNode {
   readonly topics: readonly string[]
   readonly successors: readonly string[]
   readonly stores: readonly string[]
-  readonly records_per_second: number
-  readonly records_total: number
+  /** null: not known yet, or not countable. */
+  readonly records_per_second: number | null
+  readonly records_total: number | null
 }
 
 export interface StoreSize {
@@ -75,9 +76,9 @@ export interface GroupsAnswer {
 export interface InstanceTask {
   readonly task: string
   readonly state: string
-  readonly restore_remaining: number
+  readonly restore_remaining: number | null
   readonly committed_offset: number | null
-  readonly records_per_second: number
+  readonly records_per_second: number | null
   readonly stores: readonly StoreSize[]
 }
 
@@ -96,7 +97,7 @@ export interface Instance {
 export interface Rebalance {
   readonly at: string
   readonly group: string
-  readonly generation: number
+  readonly generation: number | null
   /** Instance to what it had: tasks or partitions. */
   readonly owners: Readonly<Record<string, readonly string[]>>
 }
@@ -112,7 +113,7 @@ export interface SinkInstance {
   readonly paused: boolean
   readonly circuit: 'closed' | 'open' | 'half-open'
   readonly rows_total: number
-  readonly rows_per_second: number
+  readonly rows_per_second: number | null
   readonly batch_rows_mean: number | null
   readonly write_ms: { readonly p50: number; readonly p99: number } | null
   readonly retries_total: number
@@ -139,7 +140,11 @@ export interface DeadLetter {
   readonly value_text: string | null
   readonly headers: readonly { readonly key: string; readonly value: string | null }[]
   readonly error: { readonly exception: string | null; readonly message: string | null; readonly topic: string | null; readonly partition: number | null; readonly offset: number | null }
-  readonly replays: readonly { readonly at: string; readonly by: string; readonly edited: boolean }[]
+  readonly replays: readonly { readonly at: string; readonly by: string; readonly edited: boolean; readonly request_id?: string | null }[]
+  /** Parts that did not fit and were left out. */
+  readonly dropped?: readonly string[]
+  /** What a sink has refused is not: it lies in the topic that the processor writes. */
+  readonly replayable?: boolean
 }
 
 /** One page of a list. */

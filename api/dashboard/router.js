@@ -40,7 +40,7 @@ export function followLinks(isPage) {
   document.addEventListener('click', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a') : null
     if (link === null || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
-    if (link.origin !== location.origin || link.target !== '' || !isPage(link.pathname)) return
+    if (link.origin !== location.origin || link.target !== '' || link.hash !== '' || !isPage(link.pathname)) return
     event.preventDefault()
     go(link.pathname + link.search)
   })

@@ -46,7 +46,7 @@ function troubleOf(sinks, instances) {
   const gone = instances.filter(({ reachable }) => !reachable)
   if (gone.length > 0) return { level: 'warn', sentence: `${listed(gone.map(({ instance_id: id }) => id))} cannot be reached.`, more: gone[0]?.error ?? undefined }
   const restoring = instances.flatMap(({ tasks }) => tasks.filter(({ state }) => /restor/i.test(state)))
-  if (restoring.length > 0) return { level: 'warn', sentence: `${things(restoring.length, 'task')} ${restoring.length === 1 ? 'is' : 'are'} being restored.`, more: `${things(restoring.reduce((sum, task) => sum + task.restore_remaining, 0), 'record')} to go.` }
+  if (restoring.length > 0) return { level: 'warn', sentence: `${things(restoring.length, 'task')} ${restoring.length === 1 ? 'is' : 'are'} being restored.`, more: `${things(restoring.reduce((sum, task) => sum + (task.restore_remaining ?? 0), 0), 'record')} to go.` }
   return undefined
 }
 

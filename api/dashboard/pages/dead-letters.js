@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { Problem, send } from '../api.js'
 import { useDeadLetters } from '../calls.js'
 import { bytes, count, dateTime } from '../format.js'
@@ -64,7 +64,7 @@ function Letter({ letter, onReplayed }) {
         <div><dt>Exception</dt><dd class="id">${error.exception ?? '–'}</dd></div>
         <div><dt>Key</dt><dd class="id">${key === undefined ? 'null' : keyText(key)}</dd></div>
       </dl>
-      <${Value} value=${value} text=${letter.value_text} />
+      <${Value} value=${value} text=${letter.value_text} isDropped=${letter.dropped?.includes('value') ?? false} />
       ${
         headers.length > 0 &&
         html`<details><summary>${count(headers.length)} headers</summary><dl class="facts">${headers.map(({ key: name, value: text }) => html`<div><dt class="id">${name}</dt><dd class="id">${text ?? 'null'}</dd></div>`)}</dl></details>`
@@ -73,7 +73,11 @@ function Letter({ letter, onReplayed }) {
         <h3 id="replays">Sent again</h3>
         ${replays.length === 0 ? html`<p class="nothing">Not yet.</p>` : html`<ul class="replays">${replays.map(({ at, by, edited }) => html`<li><time datetime=${at}>${dateTime(at)}</time> by ${by}, ${edited ? 'edited' : 'as it was'}</li>`)}</ul>`}
       </section>
-      <${Replay} letter=${letter} value=${value} onReplayed=${onReplayed} />
+      ${
+        letter.replayable === false
+          ? html`<p class="note"><strong>It cannot be sent again from here.</strong> A sink refused it: its topic belongs to the processor. Send a trade that the database takes; the row follows.</p>`
+          : html`<${Replay} letter=${letter} value=${value} onReplayed=${onReplayed} />`
+      }
     </article>
   `
 }
@@ -87,10 +91,10 @@ function keyText(key) {
   }
 }
 
-/** @param {{ value: Uint8Array | undefined, text: string | null }} props */
-function Value({ value, text }) {
+/** @param {{ value: Uint8Array | undefined, text: string | null, isDropped: boolean }} props */
+function Value({ value, text, isDropped }) {
   const [isHex, setHex] = useState(text === null)
-  if (value === undefined) return html`<p class="nothing">Its value is null: a delete, or it did not fit and was left out (a header says so).</p>`
+  if (value === undefined) return html`<p class="nothing">${isDropped ? 'Its value did not fit and was left out.' : 'Its value is null: it was to delete the trade.'}</p>`
   return html`
     <div class="raw">
       <div class="raw-head">
@@ -111,11 +115,14 @@ function Value({ value, text }) {
 
 /** @param {{ letter: DeadLetter, value: Uint8Array | undefined, onReplayed: () => void }} props */
 function Replay({ letter, value, onReplayed }) {
-  const isText = letter.value_text !== null
+  const isDropped = letter.dropped?.includes('value') ?? false
+  const isText = letter.value_text !== null || isDropped
   const original = isText ? (letter.value_text ?? '') : value === undefined ? '' : toHex(value)
   const [edited, setEdited] = useState(original)
   const [isAsked, setAsked] = useState(false)
   const [failure, setFailure] = useState(/** @type {string | undefined} */ (undefined))
+  // Pressed again after a failure it is the same request: it must not write the record twice.
+  const attempt = useRef(/** @type {{ value: string, key: string } | undefined} */ (undefined))
   const journey = useJourney()
   const isEdited = edited !== original
   const written = isText ? edited : fromHex(edited)
@@ -126,29 +133,31 @@ function Replay({ letter, value, onReplayed }) {
     setFailure(undefined)
     const startMs = performance.now()
     const change = !isEdited ? {} : typeof written === 'string' ? { value_text: written } : written instanceof Uint8Array ? { value_base64: toBase64(written) } : {}
+    if (attempt.current?.value !== edited) attempt.current = { value: edited, key: crypto.randomUUID() }
     try {
-      const { body } = await send('POST', `/dead-letters/${encodeURIComponent(letter.id)}/replay`, { ...change, confirm: true })
+      const { body } = await send('POST', `/dead-letters/${encodeURIComponent(letter.id)}/replay`, { ...change, confirm: true }, { headers: { 'idempotency-key': attempt.current.key } })
+      attempt.current = undefined
       const { request_id: requestId } = /** @type {{ request_id: string }} */ (body)
       journey.follow({ requestId, tradeId: letter.trade_id ?? '', version: undefined, startMs })
       onReplayed()
     } catch (error) {
-      setFailure(error instanceof Problem ? error.message : `${/** @type {Error} */ (error).message} Whether it was written is not known: look at the list above before you try again.`)
+      setFailure(error instanceof Problem ? error.message : `${/** @type {Error} */ (error).message} Whether it was written is not known. Press again: it is the same request, and processed once.`)
     }
   }
   return html`
     <section aria-labelledby="replay" class="replay">
       <h3 id="replay">Send it again</h3>
       ${
-        value !== undefined &&
+        (value !== undefined || isDropped) &&
         html`
-          <${Field} name="value" label=${isText ? 'Value to send' : 'Value to send, as hex'} hint=${isEdited ? 'Edited.' : 'As it was. Mend it here.'} fault=${fault}>
+          <${Field} name="value" label=${isText ? 'Value to send' : 'Value to send, as hex'} hint=${isEdited ? 'Edited.' : isDropped ? 'What it held is not here: give the value that is to be written.' : 'As it was. Mend it here.'} fault=${fault}>
             ${(/** @type {Record<string, unknown>} */ own) => html`<textarea ...${own} class="code" rows="7" spellcheck="false" value=${edited} onInput=${(/** @type {InputEvent} */ event) => setEdited(valueOf(event))}></textarea>`}
           <//>
         `
       }
       ${failure !== undefined && html`<p class="note bad" role="alert">${failure}</p>`}
       <div class="actions">
-        <button type="button" class="primary" disabled=${fault !== undefined} onClick=${() => setAsked(true)}>Replay …</button>
+        <button type="button" class="primary" disabled=${fault !== undefined || (isDropped && !isEdited)} onClick=${() => setAsked(true)}>Replay …</button>
         ${isEdited && html`<button type="button" onClick=${() => setEdited(original)}>Undo the edit</button>`}
       </div>
       ${journey.state !== undefined && html`<${Journey} journey=${journey.state} />`}

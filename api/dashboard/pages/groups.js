@@ -73,8 +73,8 @@ function columnsOf(group, trends) {
     { name: 'End', isNumber: true, isMinor: true, sortBy: ({ end_offset: offset }) => offset, cell: ({ end_offset: offset }) => count(offset) },
     { name: 'Lag', isNumber: true, sortBy: ({ lag }) => lag, cell: ({ lag }) => html`<b data-heat=${heatOf(lag)}>${count(lag)}</b>` },
     { name: 'in time', isNumber: true, sortBy: ({ lag_seconds: seconds }) => seconds ?? -1, cell: ({ lag_seconds: seconds }) => duration(seconds) },
-    { name: 'Trend', cell: (partition) => html`<${Trend} values=${trends.of(nameOf(group, partition))} />` },
-    { name: 'Owner', sortBy: ({ owner }) => owner ?? '', cell: ({ owner }) => (owner === null ? html`<${Mark} level="warn">nobody<//>` : html`<span class="id">${owner}</span>`) },
+    { name: 'Trend', className: 'wide-trend', cell: (partition) => html`<${Trend} values=${trends.of(nameOf(group, partition))} />` },
+    { name: 'Owner', className: 'wide-owner', sortBy: ({ owner }) => owner ?? '', cell: ({ owner }) => (owner === null ? html`<${Mark} level="warn">nobody<//>` : html`<span class="id">${owner}</span>`) },
   ]
 }
 

@@ -38,7 +38,7 @@ function InstanceView({ instance, nowMs }) {
   return html`
     <section aria-labelledby=${`instance-${role}-${id}`} class="group">
       <div class="group-head">
-        <h2 id=${`instance-${role}-${id}`}><span class="id">${id}</span> <span>${role}</span></h2>
+        <h2 id=${`instance-${role}-${id}`}><span class="name">${id}</span> <span>${role}</span></h2>
         <dl class="inline">
           <div><dt>State</dt><dd><${Mark} level=${reachable ? (restoring > 0 ? 'warn' : 'good') : 'bad'}>${reachable ? (restoring > 0 ? `restoring ${restoring} of ${tasks.length}` : 'running') : 'not reached'}<//></dd></div>
           <div><dt>Up for</dt><dd>${startedAt === null ? '–' : duration((nowMs - Date.parse(startedAt)) / 1_000)}</dd></div>
@@ -60,8 +60,8 @@ function TaskView({ task }) {
   return html`
     <li class="task" data-state=${isRestoring(task) ? 'restoring' : task.state}>
       <p><strong>${task.task}</strong> <span>${task.state}</span></p>
-      <p>${isRestoring(task) ? `${things(task.restore_remaining, 'record')} to go` : `${rate(task.records_per_second)} /s`}</p>
-      ${task.stores.length > 0 && html`<p class="origin">${things(entries, 'entry', 'entries')}, ${bytes(size)}</p>`}
+      <p>${isRestoring(task) ? (task.restore_remaining === null ? '' : `${things(task.restore_remaining, 'record')} to go`) : `${rate(task.records_per_second)} /s`}</p>
+      ${task.stores.length > 0 && html`<p class="origin">${things(entries, 'entry', 'entries')}</p><p class="origin">${bytes(size)}</p>`}
       ${task.stores.length === 0 && task.committed_offset !== null && html`<p class="origin">at ${count(task.committed_offset)}</p>`}
     </li>
   `
@@ -81,7 +81,7 @@ function Rebalances({ rebalances }) {
         const moves = movesOf(before, rebalance)
         return html`
           <li key=${`${rebalance.group} ${rebalance.generation} ${rebalance.at}`}>
-            <p class="event-head"><time datetime=${rebalance.at} title=${dateTime(rebalance.at)}>${clockTime(rebalance.at)}</time><strong>${rebalance.group}</strong><span>generation ${rebalance.generation}</span></p>
+            <p class="event-head"><time datetime=${rebalance.at} title=${dateTime(rebalance.at)}>${clockTime(rebalance.at)}</time><strong>${rebalance.group}</strong>${rebalance.generation !== null && html`<span>generation ${rebalance.generation}</span>`}</p>
             ${moves.map(({ what, from, to }) => html`<p class="move">${what.join(', ')} <span>${from ?? 'nobody'} → ${to ?? 'nobody'}</span></p>`)}
             ${moves.length === 0 && html`<p class="origin">${before === undefined ? '' : 'Nothing moved. '}${ownersText(rebalance)}</p>`}
           </li>

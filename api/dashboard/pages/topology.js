@@ -38,7 +38,7 @@ function Key() {
   return html`
     <ul class="key" aria-label="Backlog">
       <li data-heat="calm">no backlog</li>
-      <li data-heat="warm">more than ${WARM_S} s of work waits</li>
+      <li data-heat="warm">more than ${WARM_S} s of work waits for its readers</li>
       <li data-heat="hot">more than ${HOT_S} s</li>
     </ul>
   `
@@ -50,14 +50,14 @@ function boxesOf(nodes, { lag }) {
     .filter(({ type }) => type !== 'store')
     .map((node) => {
       const topic = node.type === 'processor' ? undefined : node.topics[0]
-      return { ...node, topic, lag: node.type === 'source' && node.topics.length > 0 ? node.topics.reduce((sum, one) => sum + (lag[one] ?? 0), 0) : undefined }
+      return { ...node, topic, lag: node.topics.some((one) => one in lag) ? node.topics.reduce((sum, one) => sum + (lag[one] ?? 0), 0) : undefined }
     })
 }
 
 /** @param {Box} box */
 function heatOf({ lag, records_per_second: perSecond }) {
   if (lag === undefined || lag === 0) return 'calm'
-  const seconds = perSecond > 0 ? lag / perSecond : HOT_S
+  const seconds = perSecond !== null && perSecond > 0 ? lag / perSecond : HOT_S
   return seconds >= HOT_S ? 'hot' : seconds >= WARM_S ? 'warm' : 'calm'
 }
 
@@ -72,7 +72,7 @@ function Graph({ nodes, chosen, choose }) {
     const { layer = 0, row = 0 } = places.get(name) ?? {}
     return { x: layer * (BOX.width + BOX.across), y: row * (BOX.height + BOX.down) }
   }
-  const most = Math.max(1, ...nodes.map(({ records_per_second: perSecond }) => perSecond))
+  const most = Math.max(1, ...nodes.map(({ records_per_second: perSecond }) => perSecond ?? 0))
   return html`
     <div class="graph" tabindex="0" role="region" aria-label="Graph of the topology">
       <div class="canvas" style=${{ width: `${width}px`, height: `${height}px` }}>
@@ -127,7 +127,7 @@ function NodeDetails({ node, answer }) {
         <div><dt>Records a second</dt><dd class="strong">${rate(node.records_per_second)}</dd></div>
         <div><dt>Records in all</dt><dd>${count(node.records_total)}</dd></div>
         ${node.topics.length > 0 && html`<div><dt>Topic</dt><dd class="id">${node.topics.join(', ')}</dd></div>`}
-        ${node.type === 'source' && html`<div><dt>Waiting</dt><dd>${count(lag)}${node.records_per_second > 0 && lag > 0 ? `, about ${duration(lag / node.records_per_second)}` : ''}</dd></div>`}
+        ${node.topics.some((topic) => topic in answer.lag) && html`<div><dt>Waiting</dt><dd>${count(lag)}${node.records_per_second !== null && node.records_per_second > 0 && lag > 0 ? `, about ${duration(lag / node.records_per_second)}` : ''}</dd></div>`}
       </dl>
       ${stores.length > 0 && html`<${Stores} stores=${stores} title="Its stores" />`}
       ${node.type === 'processor' && html`<${Tasks} />`}

@@ -74,7 +74,7 @@ function State({ timeline: { state, repair_case: repairCase, events } }) {
       ${
         state === null
           ? html`<p class="nothing">${events.some((event) => event['outcome'] === 'DELETED') ? 'Deleted: the store has no such trade.' : 'The store has no such trade.'}</p>`
-          : html`<dl class="facts">${[...KNOWN_FIELDS, ...others].map((field) => html`<div><dt>${field}</dt><dd>${field === 'last_updated' ? dateTime(String(fields[field])) : shown(fields[field])}</dd></div>`)}</dl>`
+          : html`<dl class="facts wide">${[...KNOWN_FIELDS, ...others].map((field) => html`<div><dt>${field}</dt><dd>${field === 'last_updated' ? dateTime(String(fields[field])) : shown(fields[field])}</dd></div>`)}</dl>`
       }
       ${repairCase !== null && html`<p class="note warn"><strong>A repair case is open.</strong> ${String(repairCase['reason'] ?? repairCase['outcome'] ?? '')} The next record of this trade that is accepted closes it.</p>`}
     </section>
@@ -132,7 +132,7 @@ function Versions({ versions }) {
                       <caption class="unseen">Changed with version ${version.version}</caption>
                       ${changes.map(
                         ({ field, from, to }) => html`
-                          <tr><th scope="row">${field}</th><td><del>${from ?? html`<i>not there</i>`}</del></td><td><ins>${to ?? html`<i>not there</i>`}</ins></td></tr>
+                          <tr><th scope="row">${field}</th><td>${from === undefined ? html`<i>not there</i>` : html`<del>${from}</del>`}</td><td>${to === undefined ? html`<i>not there</i>` : html`<ins>${to}</ins>`}</td></tr>
                         `,
                       )}
                     </table>

@@ -52,7 +52,7 @@ async function travel(followed, signal, elapsedMs, tell) {
   const status = await outcomeOf(followed.requestId, signal, elapsedMs)
   tell({ judged: { atMs: elapsedMs(), status } })
   if (!WRITES_ROW.has(status.outcome ?? '')) return
-  const trade = await rowOf(followed, status.version ?? followed.version, signal, elapsedMs)
+  const trade = await rowOf({ ...followed, tradeId: status.trade_id ?? followed.tradeId }, status.version ?? followed.version, signal, elapsedMs)
   tell({ row: { atMs: elapsedMs(), trade } })
 }
 
@@ -118,7 +118,7 @@ export function Journey({ journey }) {
       </ol>
       ${failure !== undefined && html`<p class="note bad" role="alert">${failure}</p>`}
       ${judged !== undefined && !hasRow && html`<p class="origin">The row in PostgreSQL stays as it was.</p>`}
-      ${judged !== undefined && html`<p><a href=${tradePath(followed.tradeId)}>The whole story of this trade</a></p>`}
+      ${judged !== undefined && html`<p><a href=${tradePath(status?.trade_id ?? followed.tradeId)}>The whole story of this trade</a></p>`}
     </section>
   `
 }
