@@ -210,7 +210,7 @@ async function openWithLogin(options: LinkOptions & { clientId: string; sasl: Sa
 function openFailure(address: string, error: unknown): Error {
   const cause = error instanceof Error ? error : new Error(String(error))
   const why = reasonsOf(cause).join(': ')
-  if (cause instanceof LoginRefusedError) return kafkaError(SASL_AUTHENTICATION_FAILED, `cannot log in to ${address} (${why})`)
+  if (cause instanceof LoginRefusedError) return kafkaError(SASL_AUTHENTICATION_FAILED, `${address} refused the login (${why}): check mechanism, user and password (kafka.sasl.*)`)
   return new ConnectionLostError(`cannot connect to ${address}: ${why}`, { cause })
 }
 

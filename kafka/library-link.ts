@@ -22,7 +22,7 @@ export async function openLibraryLink(options: LinkOptions & { clientId: string;
     // undefined where the library could not even make one
     const socket: LibraryConnection['socket'] | undefined = library.socket
     socket?.destroy()
-    if (error instanceof Error && isRefusal(error)) throw new LoginRefusedError(reasonsOf(error).join(': '))
+    if (error instanceof Error && isRefusal(error)) throw new LoginRefusedError(reasonsOf(error).at(-1))
     throw error
   }
   return new LibraryLink(library, options)
