@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault, FastifyBaseLogger } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Clock } from '../ports/clock.ts'
-import type { Action, Security } from './callers.ts'
+import type { Action, Caller, Security } from './callers.ts'
 import type { Ingest } from './ingest.ts'
+import type { ReadYourWrite } from './read-your-write.ts'
 import type { StateLookUps } from './queries/owner-queries.ts'
 
 declare module 'fastify' {
@@ -20,11 +21,21 @@ export interface Gateway {
   readonly state: StateLookUps
   readonly security: Security
   readonly clock: Clock
+  readonly readYourWrite: ReadYourWrite
+  /** Rejects where somebody writes more often than he may. */
+  readonly limitWrites: (caller: Caller, request: FastifyRequest) => Promise<void>
   /** Partitions of the input topic. */
   readonly partitions: () => Promise<number>
 }
 
-/** The hook before a route: who is asking, and may he. */
-export function allow({ security }: Gateway, action: Action): (request: FastifyRequest) => Promise<void> {
-  return async (request) => security.authorise(security.callerOf(request), action)
+/** What changes something counts against the limit of its caller. */
+const WRITES: readonly Action[] = ['trades:write', 'operate']
+
+/** The hook before a route: who is asking, may he, and not too often. */
+export function allow({ security, limitWrites }: Gateway, action: Action): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const caller = security.callerOf(request)
+    security.authorise(caller, action)
+    if (WRITES.includes(action)) await limitWrites(caller, request)
+  }
 }

@@ -9,6 +9,7 @@ import type { Gateway, GatewayServer } from './gateway-parts.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
 import type { Live } from './live/live.ts'
 import { answerWithProblems, PROBLEM_TYPE, type ProblemOptions, problemBody, problemOf, sendProblem } from './problem.ts'
+import { ReadYourWrite } from './read-your-write.ts'
 import { RequestIds } from './request-ids.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -18,12 +19,14 @@ import { groupRoutes } from './routes/groups.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { type Databases, listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
+import { metricRoutes } from './routes/metrics.ts'
 import { type Operations, operationRoutes, probeRoutes } from './routes/operations.ts'
 import { PREFIX } from './routes/outcome.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { sinkRoutes } from './routes/sinks.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { tradeRoutes } from './routes/trades.ts'
+import { writeLimit } from './write-limit.ts'
 
 export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'>, Databases, Operations {
   /** Started and closed by whoever made it. */
@@ -34,6 +37,8 @@ export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'>, Datab
   readonly security?: Security
   /** Told of errors that nobody reckoned with: the answer to them is 500. */
   readonly unexpected: (error: Error) => void
+  /** Writing calls that a caller may make a second. Default: as many as he likes. */
+  readonly writesPerSecond?: number | undefined
   /** How long a sender may take for a body. Default 30 s. */
   readonly bodyTimeoutMs?: number
 }
@@ -68,8 +73,13 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
   limitBodyTime(server, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS)
   await document(server)
 
+  const limitWrites = await writeLimit(server, options.writesPerSecond)
   const requestIds = new RequestIds({ secret: options.secret, now: () => options.clock.now(), uuid: randomUUID })
-  const gateway: Gateway = { ...options, security: options.security ?? openToAll, ingest: new Ingest({ ...options, requestIds }) }
+  const ingest = new Ingest({ ...options, requestIds })
+  const { live, clock } = options
+  const readYourWrite = new ReadYourWrite({ requestIds, ingest, kafka: live.kafka, instances: live.instances, clock, topics: live.topics })
+  const gateway: Gateway = { ...options, security: options.security ?? openToAll, ingest, readYourWrite, limitWrites }
+  metricRoutes(server, gateway, live)
   await server.register(
     (api: GatewayServer, _options, done) => {
       tradeRoutes(api, gateway)
@@ -77,11 +87,11 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
       listRoutes(api, gateway, options)
       eventRoutes(api, gateway, options)
       operationRoutes(api, gateway, options)
-      liveRoutes(api, gateway, options.live)
-      groupRoutes(api, gateway, options.live)
-      instanceRoutes(api, gateway, options.live)
-      sinkRoutes(api, gateway, options.live)
-      topologyRoutes(api, gateway, options.live)
+      liveRoutes(api, gateway, live)
+      groupRoutes(api, gateway, live)
+      instanceRoutes(api, gateway, live)
+      sinkRoutes(api, gateway, live)
+      topologyRoutes(api, gateway, live)
       deadLetterRoutes(api, { ...gateway, topic: options.topic }, options)
       // On its own: it takes bodies as streams.
       void api.register((batch: GatewayServer, _none, registered) => {

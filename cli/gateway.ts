@@ -66,6 +66,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     expire: () => state.expire(),
     lags: () => lagsOf(kafka.client, groups),
     live,
+    writesPerSecond: values['http.writesPerSecond'],
     secret: values['http.secret'] ?? (await keptSecret(values['data.dir'])),
     unexpected: (error) => process.stderr.write(`unexpected: ${error.stack ?? error.message}\n`),
   })

@@ -58,6 +58,7 @@ export const SETTINGS = {
   'queries.advertise': { schema: hostAndPort, default: undefined, explanation: 'The same as seen from the gateways, where it is another address. Not set: queries.listen.' },
   'http.listen': { schema: hostAndPort, default: '127.0.0.1:8080', explanation: 'Where the gateway takes HTTP requests; port 0: any that is free.' },
   'http.secret': { schema: text.min(32, 'expected at least 32 characters'), default: undefined, explanation: 'Signs request ids: the same for all gateways of an application. Not set: one that is kept in data.dir.', secret: true },
+  'http.writesPerSecond': { schema: count, default: undefined, explanation: 'Writing calls that a caller at one address may make a second at each gateway; more are answered 429 with Retry-After. A batch is one call. Not set: no limit.' },
   'sink.batchRows': { schema: count.max(100_000), default: 5_000, explanation: 'Most rows of one write of a sink.' },
   'sink.instanceId': {
     schema: text.regex(/^[a-zA-Z0-9._-]+$/, 'expected letters, digits, . _ -'),

@@ -29,6 +29,8 @@ export interface LiveOptions {
 
 /** What a gateway knows of what happens now. Nothing of it is kept: another gateway, or this one after a restart, finds out for itself. */
 export class Live {
+  readonly kafka: LiveKafka
+  readonly topics: TradeTopics
   readonly feed: EventFeed
   readonly groups: GroupWatch
   readonly history: History
@@ -38,6 +40,8 @@ export class Live {
   readonly #applicationId: string
 
   constructor({ kafka, clock, topics, groups, topology, applicationId, state, partitions }: LiveOptions) {
+    this.kafka = kafka
+    this.topics = topics
     this.topology = topology
     this.#applicationId = applicationId
     this.feed = new EventFeed({ kafka, clock, topics, bookOf: (tradeId) => bookOf(tradeId, state, partitions) })

@@ -90,7 +90,7 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
         params: Type.Object({ id: LetterId }),
         headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }),
         body: ReplayBody,
-        response: { 202: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 503: ProblemAnswer },
+        response: { 202: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
       },
       validatorCompiler: TypeBoxValidatorCompiler,
       preHandler: allow(gateway, 'operate'),

@@ -7,6 +7,7 @@ import { databaseCall } from '../databases/database-call.ts'
 import type { EventDocument } from '../databases/trade-events.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { notFound, ProblemAnswer } from '../problem.ts'
+import { ConsistencyHeader } from '../read-your-write.ts'
 import type { Databases } from './lists.ts'
 import { TradeIdParams } from './trades.ts'
 
@@ -26,6 +27,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
       summary: 'Audit entries, the newest first, page by page',
       description: 'Eventually consistent, kept for 90 days by default. One entry for every record that came in, and one for every expiry.',
       tags: ['queries'],
+      headers: ConsistencyHeader,
       querystring: Type.Object(
         {
           trade_id: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$' })),
@@ -41,7 +43,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
       ),
       response: { 200: Type.Object({ items: Type.Array(Entry), next: Type.Union([Type.String(), Type.Null()]) }), ...Errors },
     },
-    preHandler: allow(gateway, 'audit:read'),
+    preHandler: [allow(gateway, 'audit:read'), gateway.readYourWrite.before('sink-mongo')],
     async handler({ query }) {
       const { limit = DEFAULT_LIMIT, cursor, trade_id: tradeId, from, to, ...same } = query
       const key = cursor === undefined ? undefined : readCursor<[number, string]>(cursor, ['number', 'string'])
@@ -61,6 +63,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
       description: 'Its state in the store of its owner, its versions in PostgreSQL, and what came in, became of it and was written, from MongoDB, by time.',
       tags: ['queries'],
       params: TradeIdParams,
+      headers: ConsistencyHeader,
       response: {
         200: Type.Object({
           trade_id: Type.String(),
@@ -73,7 +76,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
         ...Errors,
       },
     },
-    preHandler: allow(gateway, 'audit:read'),
+    preHandler: [allow(gateway, 'audit:read'), gateway.readYourWrite.before('sink-postgres', 'sink-mongo')],
     async handler({ params: { id } }) {
       const key = Buffer.from(id)
       const read = (collection: Parameters<typeof events.ofTrade>[0]) => databaseCall('MongoDB', () => events.ofTrade(collection, id, TIMELINE_LIMIT))

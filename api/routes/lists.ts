@@ -6,6 +6,7 @@ import type { TradeEvents } from '../databases/trade-events.ts'
 import type { TradeFilter, TradeRows } from '../databases/trade-rows.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { badRequest, notFound, ProblemAnswer } from '../problem.ts'
+import { ConsistencyHeader } from '../read-your-write.ts'
 import { StoredTradeSchema, TradeIdParams } from './trades.ts'
 
 export interface Databases {
@@ -36,16 +37,18 @@ interface ListQuery {
 
 /** Lists of trades, from PostgreSQL: eventually consistent. */
 export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: Databases): void {
+  const written = gateway.readYourWrite.before('sink-postgres')
   server.get('/trades', {
     schema: {
       operationId: 'listTrades',
       summary: 'Trades, page by page, by trade_id',
       description: 'Eventually consistent. A page is stable under writes: no trade is shown twice or left out because another one was written.',
       tags: ['queries'],
+      headers: ConsistencyHeader,
       querystring: Type.Object({ book: Type.Optional(Identifier), counterparty: Type.Optional(Identifier), ...FILTER, ...PAGE }, strict),
       response: { 200: Trades, ...Errors },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    preHandler: [allow(gateway, 'trades:read'), written],
     handler: ({ query }, reply) => list(reply, { ...filterOf(query), bookId: query.book, counterpartyId: query.counterparty }, query),
   })
 
@@ -55,10 +58,11 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       summary: 'The trades of a book, page by page',
       tags: ['queries'],
       params: Type.Object({ id: Identifier }),
+      headers: ConsistencyHeader,
       querystring: Type.Object({ ...FILTER, ...PAGE }, strict),
       response: { 200: Trades, ...Errors },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    preHandler: [allow(gateway, 'trades:read'), written],
     handler: ({ query, params }, reply) => list(reply, { ...filterOf(query), bookId: params.id }, query),
   })
 
@@ -68,10 +72,11 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       summary: 'All versions of a trade, each with its last accepted content, from the lowest',
       tags: ['queries'],
       params: TradeIdParams,
+      headers: ConsistencyHeader,
       querystring: Type.Object(PAGE, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    preHandler: [allow(gateway, 'trades:read'), written],
     async handler({ params, query }, reply) {
       const { limit = DEFAULT_LIMIT, cursor } = query
       const after = cursor === undefined ? undefined : readCursor<[number]>(cursor, ['number'])[0]

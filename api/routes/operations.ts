@@ -44,7 +44,7 @@ export function operationRoutes(server: GatewayServer, gateway: Gateway, operati
   })
 
   server.post('/expire-trades', {
-    schema: { operationId: 'expireTrades', summary: 'Run expiry now, in all instances', tags: ['operations'], response: { 200: Type.Object({ expired: Type.Integer() }), 503: ProblemAnswer } },
+    schema: { operationId: 'expireTrades', summary: 'Run expiry now, in all instances', tags: ['operations'], response: { 200: Type.Object({ expired: Type.Integer() }), 429: ProblemAnswer, 503: ProblemAnswer } },
     preHandler: allow(gateway, 'operate'),
     handler: async () => ({ expired: await operations.expire() }),
   })

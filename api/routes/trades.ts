@@ -24,7 +24,7 @@ const RequestHeaders = Type.Object({
   traceparent: Type.Optional(Type.String({ description: 'W3C trace context: goes with the trade all the way' })),
 })
 
-const Problems = { 400: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 503: ProblemAnswer }
+const Problems = { 400: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
 
 /** POST, GET and DELETE of one trade. */
 export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {

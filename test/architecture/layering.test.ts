@@ -32,6 +32,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pg: ['sinks/postgres/', 'api/', 'cli/gateway.ts'],
   mongodb: ['sinks/mongo/', 'api/', 'cli/gateway.ts'],
   fastify: ['api/'],
+  '@fastify/rate-limit': ['api/'],
   '@fastify/swagger': ['api/'],
   '@fastify/swagger-ui': ['api/'],
   '@fastify/type-provider-typebox': ['api/'],
