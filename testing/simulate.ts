@@ -6,6 +6,9 @@ import type { InputRecord, RunResult } from '../engine/simulation/simulated-appl
 import type { Topology } from '../engine/topology.ts'
 import { simulatedClient } from './simulated-client.ts'
 
+export type { InputRecord, RunResult, SimulatedRecord } from '../engine/simulation/simulated-application.ts'
+export type { SeededRandom } from '../engine/simulation/seeded-random.ts'
+
 export interface SimulateOptions {
   /** Makes the topology: called for each process that is started, because a process remembers nothing of the one before. */
   readonly topology: () => Topology
@@ -40,6 +43,8 @@ export interface SimulationFailure {
  * which is the same in every run.
  *
  * ```ts
+ * import { simulate } from 'tradewind/testing'
+ *
  * const failure = await simulate({ topology, topics: { orders: 2, totals: 2 }, input, check })
  * expect(failure).toBeUndefined()
  * ```

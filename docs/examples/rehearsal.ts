@@ -1,10 +1,10 @@
+import { simulate, type SimulationFailure } from 'tradewind/testing'
 import { StreamsBuilder } from '../../engine/dsl/streams-builder.ts'
 import { keyValueStore } from '../../engine/key-value-store.ts'
 import { type Processor, type ProcessorContext, StreamRecord } from '../../engine/processor.ts'
 import type { Topology } from '../../engine/topology.ts'
 import { json } from '../../serdes/json.ts'
 import { string } from '../../serdes/string.ts'
-import { simulate, type SimulationFailure } from '../../testing/simulate.ts'
 
 // A rehearsal: the topology runs on a simulated cluster, its processes are killed, connections break, all of it drawn from a seed. Does each total still hold every deposit once?
 const DEPOSITS = { key: string, value: json<number>() }

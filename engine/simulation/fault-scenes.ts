@@ -25,22 +25,21 @@ function zombieWithHalfATransaction(random: SeededRandom, { instances, durationM
   const atMs = startOf(random, durationMs)
   const instance = random.integer(0, instances - 1)
   const pausedMs = Math.floor(random.between(sessionTimeoutMs, 2 * sessionTimeoutMs))
-  const heldMs = Math.floor(pausedMs + random.between(-1_000, 3_000))
-  const held: Fault = random.chance(0.6)
-    ? { kind: 'hang-at', atMs, instance, api: random.pick(['produce', 'produce', 'txnOffsetCommit']), nth: Math.floor(random.logarithmic(1, 10)), what: random.pick(['request', 'answer']), forMs: heldMs }
+  const heldMs = Math.floor(pausedMs + random.between(500, 4_000))
+  const held: Fault = random.chance(0.8)
+    ? { kind: 'hang-at', atMs, instance, api: random.pick(['produce', 'produce', 'produce', 'txnOffsetCommit']), nth: random.integer(1, 3), what: random.pick(['request', 'request', 'request', 'answer']), forMs: heldMs }
     : { kind: 'under-replicated', atMs, pick: random.integer(0, 1_000_000), forMs: heldMs }
-  return [held, { kind: 'pause', atMs: atMs + Math.floor(random.logarithmic(5, 500)), instance, forMs: pausedMs }]
+  return [held, { kind: 'pause', atMs: atMs + Math.floor(random.logarithmic(20, 500)), instance, forMs: pausedMs }]
 }
 
-/** An answer about offsets comes when its asker has lost its membership and got another one. */
+/** Offsets arrive when the group has gone on, and the answer that refuses them comes when their sender has lost its membership and got another one. */
 function lateAnswerToOffsets(random: SeededRandom, { instances, durationMs, sessionTimeoutMs }: FaultOptions): Fault[] {
   const atMs = startOf(random, durationMs)
   const instance = random.integer(0, instances - 1)
-  const forMs = Math.floor(random.between(sessionTimeoutMs, 1.5 * sessionTimeoutMs))
   return [
-    { kind: 'storm', atMs, everyMs: Math.floor(random.logarithmic(20, 200)), forMs: 1_000 },
-    { kind: 'hang-at', atMs: atMs + 20, instance, api: 'txnOffsetCommit', nth: Math.floor(random.logarithmic(1, 6)), what: 'answer', forMs: Math.floor(forMs + random.between(500, 8_000)) },
-    { kind: 'pause', atMs: atMs + Math.floor(random.between(50, 1_000)), instance, forMs },
+    { kind: 'hang-at', atMs, instance, api: 'txnOffsetCommit', nth: random.integer(1, 2), what: 'both', forMs: Math.floor(sessionTimeoutMs + random.between(2_000, 10_000)) },
+    { kind: 'storm', atMs: atMs + 1, everyMs: 100, forMs: 1 },
+    { kind: 'pause', atMs: atMs + Math.floor(random.between(1_000, 2_500)), instance, forMs: Math.floor(sessionTimeoutMs + random.between(0, 1_000)) },
   ]
 }
 

@@ -27,7 +27,7 @@ export type Fault =
   /** The same, from the moment in which the `nth` request of one kind is on its way; between the instance and all nodes, or only the node that it is for. */
   | { readonly kind: 'stall-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly everyNode: boolean; readonly forMs: number }
   /** The `nth` request of one kind, or its answer, is held, and with it its connection; the others go on. */
-  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: 'request' | 'answer'; readonly forMs: number }
+  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: 'request' | 'answer' | 'both'; readonly forMs: number }
   /** A second process is started on the state directory of an instance, while the first one is there, and killed some time later. */
   | { readonly kind: 'twin'; readonly atMs: number; readonly instance: number; readonly forMs: number }
   /** The state directory of another instance is copied over that of this one, while it is down. */
@@ -100,7 +100,7 @@ export function drawFaults(random: SeededRandom, options: FaultOptions): Fault[]
 
 const DAY_MS = 86_400_000
 /** Of what is drawn so much is a scene. */
-const SCENE_SHARE = 0.2
+const SCENE_SHARE = 0.35
 
 function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, durationMs, sessionTimeoutMs }: FaultOptions): Fault {
   const atMs = Math.floor(random.between(0, durationMs))
@@ -125,7 +125,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'cut': return { kind, atMs, instance }
     case 'stall': return { kind, atMs, instance, node, forMs: pausedMs }
     case 'stall-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), everyNode: random.chance(0.5), forMs: pausedMs }
-    case 'hang-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), what: random.pick(['request', 'answer']), forMs: pausedMs }
+    case 'hang-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), what: random.pick(['request', 'answer', 'both']), forMs: pausedMs }
     case 'twin': return { kind, atMs, instance, forMs }
     case 'copied-disk': return { kind, atMs, instance, from: random.integer(0, instances - 1), downMs }
     case 'disk-full': return { kind, atMs, instance, forMs }

@@ -1,9 +1,27 @@
 import type { Clock, Timer } from '../../ports/clock.ts'
 
-interface Event extends Timer {
+class Event implements Timer {
   readonly atMs: number
   readonly number: number
   callback: (() => void) | undefined
+  readonly #scheduler: Cancelled
+
+  constructor(atMs: number, number: number, callback: () => void, scheduler: Cancelled) {
+    this.atMs = atMs
+    this.number = number
+    this.callback = callback
+    this.#scheduler = scheduler
+  }
+
+  cancel(): void {
+    if (this.callback === undefined) return
+    this.callback = undefined
+    this.#scheduler.cancelled()
+  }
+}
+
+interface Cancelled {
+  cancelled(): void
 }
 
 /** A run that would not end: what it does makes more of itself without time going on. */
@@ -14,6 +32,8 @@ export class LivelockError extends Error {
 /** Begin of virtual time. */
 export const EPOCH_MS = Date.UTC(2026, 11, 11, 9)
 const EVENTS_WITHOUT_TIME = 1_000_000
+/** Below so many nobody looks how many of the events were cancelled. */
+const FEW_EVENTS = 256
 
 /**
  * Virtual time. What is to happen is put in order by its time, and by who came first; after each event everything runs that it has set off, before the next one. So the order is the same in every
@@ -26,6 +46,8 @@ export class Scheduler implements Clock {
   #heap: Event[] = []
   #number = 0
   #handledAtThisTime = 0
+  #cancelled = 0
+  readonly #own: Cancelled = { cancelled: () => this.#countCancelled() }
 
   now(): number {
     return EPOCH_MS + Math.floor(this.#nowMs)
@@ -36,7 +58,7 @@ export class Scheduler implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const event: Event = { atMs: this.#nowMs + Math.max(0, delayMs), number: this.#number++, callback, cancel: () => void (event.callback = undefined) }
+    const event = new Event(this.#nowMs + Math.max(0, delayMs), this.#number++, callback, this.#own)
     this.#push(event)
     return event
   }
@@ -58,16 +80,21 @@ export class Scheduler implements Clock {
         } catch (error) {
           return reject(error)
         }
-        whenQuiet(step)
+        queueMicrotask(whenQuiet)
       }
-      whenQuiet(step)
+      // A tick that a microtask asks for comes when all microtasks are done: so each event ends before the next one begins, without a way through the event loop.
+      const whenQuiet = (): void => process.nextTick(step)
+      queueMicrotask(whenQuiet)
     })
   }
 
   #handleNext(): boolean {
     for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
       const { callback } = event
-      if (callback === undefined) continue
+      if (callback === undefined) {
+        this.#cancelled--
+        continue
+      }
       event.callback = undefined
       if (event.atMs > this.#nowMs) this.#handledAtThisTime = 0
       else if (++this.#handledAtThisTime > EVENTS_WITHOUT_TIME) throw new LivelockError(`${EVENTS_WITHOUT_TIME} events at the same time`)
@@ -77,6 +104,15 @@ export class Scheduler implements Clock {
       return true
     }
     return false
+  }
+
+  /** Most time-outs are cancelled, and they would be far more than what is to happen. */
+  #countCancelled(): void {
+    this.#cancelled++
+    if (this.#heap.length < FEW_EVENTS || this.#cancelled * 2 < this.#heap.length) return
+    // What is in order is a heap.
+    this.#heap = this.#heap.filter(({ callback }) => callback !== undefined).sort((a, b) => a.atMs - b.atMs || a.number - b.number)
+    this.#cancelled = 0
   }
 
   #push(event: Event): void {
@@ -114,11 +150,6 @@ export class Scheduler implements Clock {
     heap[at] = last
     return first
   }
-}
-
-/** A tick that a microtask asks for comes when all microtasks are done: so each event ends before the next one begins, without a way through the event loop. */
-function whenQuiet(step: () => void): void {
-  queueMicrotask(() => process.nextTick(step))
 }
 
 function isBefore(a: Event, b: Event): boolean {

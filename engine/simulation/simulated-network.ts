@@ -107,9 +107,10 @@ export class ProcessNetwork implements SimulatedNetwork {
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
   }
 
-  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. */
-  hangAt(api: string, nth: number, { what, forMs }: { what: 'request' | 'answer'; forMs: number }): void {
-    const treatment: Treatment = { fate: 'answered', requestHeldMs: what === 'request' ? forMs : 0, answerHeldMs: what === 'answer' ? forMs : 0 }
+  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `both`: the request for a fifth of the time, the answer for all of it. */
+  hangAt(api: string, nth: number, { what, forMs }: { what: 'request' | 'answer' | 'both'; forMs: number }): void {
+    const requestHeldMs = what === 'request' ? forMs : what === 'both' ? forMs / 5 : 0
+    const treatment: Treatment = { fate: 'answered', requestHeldMs, answerHeldMs: what === 'request' ? 0 : forMs }
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply: () => treatment })
   }
 
@@ -174,9 +175,12 @@ class Connection {
   #travelling: Request[] = []
   #arrivalMs: number
   #answerMs = 0
-  #handled: Promise<unknown> = Promise.resolve()
+  /** Have arrived and wait until the one before them is handled. */
+  readonly #waiting: (() => Promise<unknown>)[] = []
+  #isHandling = false
   #isEnded = false
   #timeout: Timer | undefined
+  #timeoutMs = 0
 
   constructor({ node, ...options }: { node: number; process: SimulatedProcess; scheduler: Scheduler; delayMs: () => number; ended: () => void }) {
     this.node = node
@@ -192,7 +196,7 @@ class Connection {
     const { scheduler, delayMs } = this.#options
     this.#pending.push(request)
     this.#travelling.push(request)
-    this.#watch()
+    this.#watch(request.deadlineMs)
     this.#arrivalMs = Math.max(this.#arrivalMs, scheduler.monotonicMs() + delayMs() + request.treatment.requestHeldMs)
     scheduler.after(this.#arrivalMs - scheduler.monotonicMs(), () => this.#arrive(request))
   }
@@ -205,7 +209,7 @@ class Connection {
     this.#options.ended()
     const { scheduler, process, delayMs } = this.#options
     if (arrivesLate) {
-      for (const [i, { handle }] of this.#travelling.entries()) scheduler.after(delayMs() + (LATE_MS * (i + 1)) / this.#travelling.length, () => void this.#handle(handle))
+      for (const [i, { handle }] of this.#travelling.entries()) scheduler.after(delayMs() + (LATE_MS * (i + 1)) / this.#travelling.length, () => this.#handle(() => handle().catch(() => {})))
     }
     this.#travelling = []
     const lost = this.#pending.splice(0)
@@ -222,20 +226,27 @@ class Connection {
     }
     if (fate === 'late') return this.end('the connection broke, the request is still on its way', true)
     this.#travelling = this.#travelling.filter((other) => other !== request)
-    void this.#handle(request.handle).then(
-      (answer) => this.#answer(request, () => request.resolve(answer)),
-      (error: Error) => {
-        if (error instanceof ConnectionLostError) this.end(error.message, false)
-        else this.#answer(request, () => request.reject(error))
-      },
+    this.#handle(() =>
+      request.handle().then(
+        (answer) => this.#answer(request, () => request.resolve(answer)),
+        (error: Error) => {
+          if (error instanceof ConnectionLostError) this.end(error.message, false)
+          else this.#answer(request, () => request.reject(error))
+        },
+      ),
     )
   }
 
-  #handle(handle: () => Promise<unknown>): Promise<unknown> {
-    const result = this.#handled.then(handle)
-    // Its caller learns of a failure; the next request goes on.
-    this.#handled = result.catch(() => {})
-    return result
+  /** `handle` never rejects. */
+  #handle(handle: () => Promise<unknown>): void {
+    this.#waiting.push(handle)
+    if (!this.#isHandling) this.#handleNext()
+  }
+
+  #handleNext(): void {
+    const handle = this.#waiting.shift()
+    this.#isHandling = handle !== undefined
+    if (handle !== undefined) void handle().then(() => this.#handleNext())
   }
 
   #answer(request: Request, settle: () => void): void {
@@ -247,18 +258,23 @@ class Connection {
     scheduler.after(this.#answerMs - scheduler.monotonicMs(), () => {
       if (this.#isEnded) return
       this.#pending.splice(this.#pending.indexOf(request), 1)
-      this.#watch()
       process.deliver(settle)
     })
   }
 
-  /** One timer for the request that has waited longest. */
-  #watch(): void {
+  /** One timer, which looks for the request that has waited longest. */
+  #watch(deadlineMs: number): void {
+    if (this.#timeout !== undefined && this.#timeoutMs <= deadlineMs) return
     this.#timeout?.cancel()
+    this.#timeoutMs = deadlineMs
     const { scheduler } = this.#options
-    const deadlineMs = Math.min(...this.#pending.map((request) => request.deadlineMs))
-    if (deadlineMs === Number.POSITIVE_INFINITY) return
-    this.#timeout = scheduler.after(deadlineMs - scheduler.monotonicMs(), () => this.end('no answer in time', true))
+    this.#timeout = scheduler.after(deadlineMs - scheduler.monotonicMs(), () => {
+      this.#timeout = undefined
+      let earliestMs = Number.POSITIVE_INFINITY
+      for (const request of this.#pending) earliestMs = Math.min(earliestMs, request.deadlineMs)
+      if (earliestMs <= scheduler.monotonicMs()) this.end('no answer in time', true)
+      else if (earliestMs < Number.POSITIVE_INFINITY) this.#watch(earliestMs)
+    })
   }
 }
 

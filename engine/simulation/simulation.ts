@@ -107,9 +107,10 @@ class SimulationRun {
     this.#isFed = true
     world.heal()
     trace.add('world', 'healed')
-    if (!(await this.#drained())) return
+    if (!(await this.#until('the last fault', () => this.#left()))) return
     trace.add('world', 'drained')
     await world.end()
+    if (!(await this.#until('the application has ended', () => this.#openTransactions()))) return
     if (!(await this.#companionsDone())) return
     await world.endCompanions()
     await this.#check()
@@ -118,14 +119,21 @@ class SimulationRun {
   /** The application has stopped: what its companion has to do is known now. */
   async #companionsDone(): Promise<boolean> {
     const { world, application } = this.#options
-    if (application.companion === undefined) return true
-    const deadlineMs = world.scheduler.monotonicMs() + RECOVERY_BOUND_MS
+    const { companion } = application
+    if (companion === undefined) return true
     const outputs = world.outside.read(world.outputTopics)
+    return this.#until('the application has ended', () => companion.left(outputs))
+  }
+
+  /** Waits until nothing is left to be done; not for ever. */
+  async #until(since: string, left: () => readonly string[]): Promise<boolean> {
+    const { world } = this.#options
+    const deadlineMs = world.scheduler.monotonicMs() + RECOVERY_BOUND_MS
     for (;;) {
-      const left = application.companion.left(outputs)
-      if (left.length === 0) return true
+      const all = left()
+      if (all.length === 0) return true
       if (world.scheduler.monotonicMs() > deadlineMs) {
-        this.violations.push(`${RECOVERY_BOUND_MS / 1000} s after the application has ended: ${left.join('; ')}`)
+        this.violations.push(`${RECOVERY_BOUND_MS / 1000} s after ${since}: ${all.join('; ')}`)
         return false
       }
       await world.outside.pause(POLL_MS)
@@ -162,20 +170,6 @@ class SimulationRun {
     }
   }
 
-  async #drained(): Promise<boolean> {
-    const { world } = this.#options
-    const deadlineMs = world.scheduler.monotonicMs() + RECOVERY_BOUND_MS
-    for (;;) {
-      const left = this.#left()
-      if (left.length === 0) return true
-      if (world.scheduler.monotonicMs() > deadlineMs) {
-        this.violations.push(`${RECOVERY_BOUND_MS / 1000} s after the last fault: ${left.join('; ')}`)
-        return false
-      }
-      await world.outside.pause(POLL_MS)
-    }
-  }
-
   /** What is not processed yet, transactions that hang, and tasks that nobody runs. */
   #left(): string[] {
     const { world, application } = this.#options
@@ -186,16 +180,21 @@ class SimulationRun {
       const { end } = world.cluster.log(topic, partition)
       if (at < end) left.push(`${topic}-${partition} is processed up to ${at} of ${end}`)
     }
-    for (const { topic, partition } of world.outside.partitionsOf(world.allTopics)) {
-      const { lastStableOffset, end } = world.cluster.log(topic, partition)
-      if (lastStableOffset < end) left.push(`a transaction is open in ${topic}-${partition}: ${lastStableOffset} is stable of ${end}`)
-    }
+    left.push(...this.#openTransactions())
     const running = world.instances.flatMap(({ snapshot }) => snapshot?.tasks ?? []).filter(({ state }) => state === 'running')
     for (const id of world.topology.taskIds) {
       const times = running.filter((task) => task.id === id).length
       if (times !== 1) left.push(`task ${id} runs in ${times} instances`)
     }
     return left
+  }
+
+  #openTransactions(): string[] {
+    const { world } = this.#options
+    return world.outside.partitionsOf(world.allTopics).flatMap(({ topic, partition }) => {
+      const { lastStableOffset, end } = world.cluster.log(topic, partition)
+      return lastStableOffset < end ? [`a transaction is open in ${topic}-${partition}: ${lastStableOffset} is stable of ${end}`] : []
+    })
   }
 
   async #check(): Promise<void> {

@@ -68,14 +68,15 @@ export class World {
     this.#settings = {
       sessionTimeoutMs,
       rebalanceTimeoutMs: this.shape.rebalanceTimeoutMs,
-      transactionTimeoutMs: drawn.pick([3_000, 10_000, 60_000]),
+      transactionTimeoutMs: drawn.pick([3_000, 10_000, 60_000, 60_000]),
       producers: drawn.chance(0.8) ? 2 : 1,
       pace: { minIntervalMs: drawn.pick([1, 10, 50]), targetRecords: drawn.pick([20, 500, 16_000]), maxAgeMs: drawn.pick([5, 60, 200]) },
       maxBufferedBytes: drawn.pick([2_000, 1_000_000]),
-      segmentBytes: drawn.pick([1_000, 4_000, 20_000, 64 << 20]),
+      segmentBytes: drawn.pick([1_000, 1_000, 4_000, 20_000, 64 << 20]),
     }
     const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 400]] as const)
-    const timing = { markerMs: options.shape?.markerMs ?? markerMs }
+    const lateMarkers = { share: drawn.pick([0, 0, 0.1]), byMs: [300, 3_000] as const }
+    const timing = { markerMs: options.shape?.markerMs ?? markerMs, lateMarkers }
     this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', timing })
     const counts = new Map(application.topics.map(({ name, partitions }) => [name, partitions]))
     this.topology = new ApplicationTopology(application.applicationId, application.topology(), counts)

@@ -29,14 +29,19 @@ export class ClusterNodes {
     const state = this.#nodes.get(node)
     if (!state?.isUp) return Promise.reject(new ConnectionLostError(`node ${node} is down`))
     return new Promise<T>((resolve, reject) => {
+      // What throws here rejects.
+      const answer = work()
+      if (!(answer instanceof Promise)) return resolve(answer)
       state.requests.add(reject)
-      const settle = (end: () => void) => {
-        state.requests.delete(reject)
-        end()
-      }
-      Promise.try(work).then(
-        (answer) => settle(() => resolve(answer)),
-        (error: unknown) => settle(() => reject(error)),
+      answer.then(
+        (found) => {
+          state.requests.delete(reject)
+          resolve(found)
+        },
+        (error: unknown) => {
+          state.requests.delete(reject)
+          reject(error)
+        },
       )
     })
   }

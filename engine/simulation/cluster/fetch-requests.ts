@@ -35,8 +35,12 @@ export async function fetch(surroundings: FetchSurroundings, node: number, reque
 
 function moreOf(surroundings: FetchSurroundings, node: number, request: FetchRequest): Promise<Read[]> {
   return new Promise((resolve) => {
-    const watched = new Set(request.partitions.map(({ topic, partition }) => surroundings.topics.partition(topic, partition)))
-    const stops = [...watched].map((partition) => partition?.watch(() => look(false)))
+    const stops = request.partitions.map((asked) => {
+      const partition = surroundings.topics.partition(asked.topic, asked.partition)
+      return partition?.watch(() => {
+        if (concerns(partition, node, asked, request.readCommitted)) look(false)
+      })
+    })
     const timer = surroundings.clock.after(request.maxWaitMs, () => look(true))
     const look = (isLate: boolean) => {
       const reads = readAll(surroundings, node, request)
@@ -48,6 +52,12 @@ function moreOf(surroundings: FetchSurroundings, node: number, request: FetchReq
   })
 }
 
+/** Whether a change of a partition may bring an answer: its leader is not the one that was asked, or there is something to read. */
+function concerns({ log, leader, leaderEpoch }: Partition, node: number, { fetchOffset, currentLeaderEpoch }: FetchPartition, readCommitted: boolean): boolean {
+  if (leader !== node || currentLeaderEpoch !== leaderEpoch) return true
+  return fetchOffset < log.start || fetchOffset > log.end || fetchOffset < (readCommitted ? log.lastStableOffset : log.highWatermark)
+}
+
 function isEnough(reads: readonly Read[], { minBytes, maxWaitMs, partitions }: FetchRequest): boolean {
   if (maxWaitMs <= 0 || partitions.length === 0) return true
   return reads.some(({ isUrgent }) => isUrgent) || reads.reduce((sum, { bytes }) => sum + bytes.length, 0) >= minBytes
@@ -57,7 +67,7 @@ function readAll({ topics }: FetchSurroundings, node: number, request: FetchRequ
   let leftBytes = request.maxBytes
   let isEmpty = true
   return request.partitions.map((asked) => {
-    const topic = [...topics.all].find(({ id }) => id === asked.topicId)
+    const topic = topics.withId(asked.topicId)
     const partition = topic?.partitions[asked.partition]
     if (!topic) return failed(asked, ERROR.UNKNOWN_TOPIC_ID)
     if (!partition) return failed(asked, ERROR.UNKNOWN_TOPIC_OR_PARTITION)

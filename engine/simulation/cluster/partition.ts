@@ -122,11 +122,12 @@ export class Partition {
   }
 
   notify(): void {
-    for (const callback of [...this.#watchers]) callback()
+    if (this.#watchers.size > 0) for (const callback of [...this.#watchers]) callback()
   }
 
   /** Waits until the records below `offset` are replicated: the error code of an acknowledgement of all replicas. */
   acknowledged(offset: number, leaderEpoch: number, timeoutMs: number): Promise<number> {
+    if (leaderEpoch === this.leaderEpoch && this.log.highWatermark >= offset) return Promise.resolve(this.hasEnoughReplicas ? ERROR.NONE : ERROR.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
     const { promise, resolve } = Promise.withResolvers<number>()
     const look = () => {
       if (leaderEpoch !== this.leaderEpoch) return end(ERROR.NOT_LEADER_OR_FOLLOWER)

@@ -25,10 +25,16 @@ export function simulatedBroker(cluster: ClusterParts, clientId: string, network
     if (isClosed) return Promise.reject(new ConnectionLostError('the broker client is closed'))
     return new Promise<T>((resolve, reject) => {
       closing.add(reject)
-      network
-        .call({ node, api, lane }, () => nodes.serve(node, work))
-        .then(resolve, reject)
-        .finally(() => closing.delete(reject))
+      network.call({ node, api, lane }, () => nodes.serve(node, work)).then(
+        (answer) => {
+          closing.delete(reject)
+          resolve(answer)
+        },
+        (error: unknown) => {
+          closing.delete(reject)
+          reject(error)
+        },
+      )
     })
   }
 

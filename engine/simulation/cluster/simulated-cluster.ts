@@ -38,6 +38,8 @@ export interface ClusterTiming {
   readonly coordinatorWriteMs: readonly [number, number]
   readonly coordinatorLoadMs: readonly [number, number]
   readonly markerMs: readonly [number, number]
+  /** Of the markers this share is late by so much, until the cluster is healed. */
+  readonly lateMarkers: { readonly share: number; readonly byMs: readonly [number, number] }
   readonly electionMs: readonly [number, number]
   /** Until a broker that was killed is missed: `broker.session.timeout.ms`. */
   readonly failoverMs: number
@@ -50,6 +52,7 @@ const TIMING: ClusterTiming = {
   coordinatorWriteMs: [0.2, 2],
   coordinatorLoadMs: [5, 100],
   markerMs: [0.2, 3],
+  lateMarkers: { share: 0, byMs: [0, 0] },
   electionMs: [0.5, 5],
   failoverMs: 4_000,
   transactionExpiryCheckMs: 10_000,
@@ -87,6 +90,8 @@ export class SimulatedCluster {
   readonly #foreignProducers = new Map<Partition, { producerId: number; producerEpoch: number }>()
   readonly #parts: ClusterParts
   #throttleMs = 0
+  #markerMs: readonly [number, number]
+  #lateMarkers: number
 
   constructor(options: SimulatedClusterOptions) {
     const { random, nodes = 3, clusterId = 'simulated', transactionVersion = 2, topicDefaults = {} } = options
@@ -95,6 +100,8 @@ export class SimulatedCluster {
     const draw = ([least, most]: readonly [number, number]) => least + (most - least) * random.next()
     this.#clock = clock
     this.#random = random
+    this.#markerMs = timing.markerMs
+    this.#lateMarkers = timing.lateMarkers.share
     this.#nodes = new ClusterNodes(nodes)
     const isUp = (node: number) => this.#nodes.isUp(node)
     const surroundings = { clock, isUp, replicationMs: () => draw(timing.replicationMs), minInSync: (topic: string) => this.#topics.get(topic)?.configs.number('min.insync.replicas') ?? 1 }
@@ -120,7 +127,7 @@ export class SimulatedCluster {
       isV2: () => transactionVersion >= 2,
       maxTimeoutMs: MAX_TRANSACTION_TIMEOUT_MS,
       expiryCheckMs: timing.transactionExpiryCheckMs,
-      markerDelayMs: () => draw(timing.markerMs),
+      markerDelayMs: () => draw(this.#markerMs) + (this.#lateMarkers > 0 && random.next() < this.#lateMarkers ? draw(timing.lateMarkers.byMs) : 0),
     })
     this.#groups = new GroupCoordinator({
       clock,
@@ -231,9 +238,11 @@ export class SimulatedCluster {
     this.#topics.get(topic)?.configs.set(name, value)
   }
 
-  /** All nodes are up, all partitions replicated, nothing is throttled. */
+  /** All nodes are up, all partitions replicated, nothing is throttled or late. */
   heal(): void {
     this.#throttleMs = 0
+    this.#markerMs = TIMING.markerMs
+    this.#lateMarkers = 0
     for (const node of this.#nodes.ids) this.restart(node)
     for (const partition of this.#topics.partitions()) if (partition.isUnderReplicated) partition.isUnderReplicated = false
   }

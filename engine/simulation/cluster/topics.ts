@@ -16,6 +16,7 @@ export interface Topic {
 /** The topics of a cluster, as its controller knows them. */
 export class Topics {
   readonly #topics = new Map<string, Topic>()
+  readonly #byId = new Map<string, Topic>()
   readonly #nodes: readonly number[]
   readonly #random: Random
   readonly #surroundings: PartitionSurroundings
@@ -34,6 +35,10 @@ export class Topics {
 
   get(name: string): Topic | undefined {
     return this.#topics.get(name)
+  }
+
+  withId(id: string): Topic | undefined {
+    return this.#byId.get(id)
   }
 
   partition(topic: string, partition: number): Partition | undefined {
@@ -65,6 +70,7 @@ export class Topics {
   create({ name, partitions, replicationFactor, configs }: NewTopic, isInternal = false): Topic {
     const topic: Topic = { name, id: this.#random.uuid(), isInternal, configs: new TopicConfigs(configs, this.#defaults), partitions: [] }
     this.#topics.set(name, topic)
+    this.#byId.set(topic.id, topic)
     this.extend(topic, partitions === -1 ? 1 : partitions, replicationFactor === -1 ? Math.min(3, this.#nodes.length) : replicationFactor)
     return topic
   }
@@ -84,6 +90,7 @@ export class Topics {
   delete(name: string): Topic | undefined {
     const topic = this.#topics.get(name)
     this.#topics.delete(name)
+    if (topic) this.#byId.delete(topic.id)
     return topic
   }
 

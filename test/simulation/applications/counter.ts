@@ -49,9 +49,9 @@ export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}
     keys: Math.floor(random.logarithmic(1, 300)),
     poison: random.pick([0, 0.002, 0.01, 0.05]),
     oversized: random.pick([0, 0, 0, 0.002]),
-    deletes: random.pick([0, 0.1, 0.4]),
+    deletes: random.pick([0, 0.2, 0.4]),
     ticks: random.chance(0.4),
-    hotKeys: random.chance(0.4) ? random.integer(1, 3) : undefined,
+    hotKeys: random.chance(0.5) ? random.integer(1, 3) : undefined,
     floods: random.chance(0.1) ? 2 : 0,
     sink: random.chance(0.3),
     ...wanted,
@@ -80,7 +80,7 @@ export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}
       const key = (): number => {
         if (hotKeys === undefined) return Math.floor(chance.next() ** 2 * keys)
         if (written++ < keys) return written - 1
-        return Math.floor(chance.next() * (chance.chance(0.95) ? Math.min(hotKeys, keys) : keys))
+        return Math.floor(chance.next() * (chance.chance(0.9) ? Math.min(hotKeys, keys) : keys))
       }
       // A clock that is ahead, or behind.
       const ageMs = (): number => (chance.chance(0.05) ? chance.integer(-600_000, 60_000) : 0)

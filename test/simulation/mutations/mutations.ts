@@ -186,10 +186,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '      result.get(owner)?.moving.push(task)',
   },
   {
-    name: 'claims of an older generation count',
-    file: 'engine/membership/task-assignor.ts',
-    find: 'if (member.generationId < newest || newest < 0) continue',
-    replace: 'if (newest < 0) continue',
+    name: 'tasks that an assignment took away still count as ours',
+    file: 'engine/generation-watch.ts',
+    find: 'tasks: new Set([...tasks, ...moving]), since',
+    replace: 'tasks: new Set([...tasks, ...moving, ...(this.#latest?.tasks ?? [])]), since',
   },
   {
     name: 'a tombstone is dropped while an older segment lives',
