@@ -8,14 +8,15 @@ import { killLeftBehind } from './test/left-behind.ts'
 import { type FileResult, runVitest } from './test/run-vitest.ts'
 import { SUITES, type Suite, suiteOf, testFiles } from './test/suites.ts'
 
-// npm test [-- [--unit] [--integration] [--long] [part of a path ...]]
+// npm test [-- [--unit] [--integration] [--long | --browser] [part of a path ...]]
 //
 // Runs all tests: those without services first, while the embedded stack starts; then those that need it, against one stack.
-// --long runs test/chaos and test/long instead, which take more than the six minutes that all other tests may take.
+// --long runs test/chaos and test/long instead, which take more than the six minutes that all other tests may take; --browser runs
+// test/browser, which needs a Chromium.
 // The last line is "N passed, N failed".
 
 const root = rootFolder.replace(/\/$/, '')
-const { values: only, positionals: filters } = parseArgs({ allowPositionals: true, options: { unit: { type: 'boolean' }, integration: { type: 'boolean' }, long: { type: 'boolean' } } })
+const { values: only, positionals: filters } = parseArgs({ allowPositionals: true, options: { unit: { type: 'boolean' }, integration: { type: 'boolean' }, long: { type: 'boolean' }, browser: { type: 'boolean' } } })
 /** What the tests should take at most on two cores. */
 const BUDGET_S = only.long ? 1200 : 360
 /** After this they are ended: something hangs. A busy machine takes twice its budget. */
@@ -26,7 +27,7 @@ process.exitCode = await main()
 
 async function main(): Promise<number> {
   const startedMs = performance.now()
-  const files = testFiles(root, filters, { optional: only.long ?? false })
+  const files = testFiles(root, filters, only.long ? 'long' : only.browser ? 'browser' : undefined)
   const plain = only.integration ? [] : files.filter((file) => !suiteOf(file).services)
   const withServices = only.unit ? [] : files.filter((file) => suiteOf(file).services)
   if (plain.length + withServices.length === 0) {

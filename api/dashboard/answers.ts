@@ -85,12 +85,14 @@ export interface InstanceTask {
 export interface Instance {
   readonly instance_id: string
   readonly role: string
-  readonly address: string
+  readonly address: string | null
   readonly reachable: boolean
-  readonly error?: string | null
+  readonly error?: string
   readonly started_at: string | null
   readonly rss_bytes: number | null
   readonly cpu_seconds: number | null
+  /** Of the thread, or of the sink. */
+  readonly state: string | null
   readonly tasks: readonly InstanceTask[]
 }
 
@@ -111,7 +113,9 @@ export interface SinkInstance {
   readonly instance_id: string
   readonly reachable: boolean
   readonly paused: boolean
-  readonly circuit: 'closed' | 'open' | 'half-open'
+  readonly error?: string
+  /** null: not reached. */
+  readonly circuit: 'closed' | 'open' | 'half-open' | null
   readonly rows_total: number
   readonly rows_per_second: number | null
   readonly batch_rows_mean: number | null

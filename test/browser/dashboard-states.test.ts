@@ -4,14 +4,13 @@ import { overflow, violations } from './accessibility.ts'
 import { CannedGateway, problem } from './canned-gateway.ts'
 import { PAGES } from './pages.ts'
 import { NOW_MS, SAMPLES } from './sample-answers.ts'
-import { launch, openPage, systemBrowser } from './system-browser.ts'
+import { launch, openPage } from './system-browser.ts'
 
 const TRADE = 'T-20480'
 const placed = (path: string) => path.replace('{trade}', TRADE).replace('{letter}', '0-118')
-const LONG_AGO = { timeout: 60_000 }
 
 /** States that a running stack is rarely in, and what is to hold in each of them. */
-describe.skipIf(systemBrowser === undefined)('the dashboard, on answers as they may come', LONG_AGO, () => {
+describe('the dashboard, on answers as they may come', () => {
   const gateway = new CannedGateway()
   let browser: Browser
 

@@ -11,7 +11,7 @@ import { NewTrades } from '../support/new-trades.ts'
 import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
 import { violations } from './accessibility.ts'
 import { PAGES } from './pages.ts'
-import { launch, openPage, systemBrowser } from './system-browser.ts'
+import { launch, openPage } from './system-browser.ts'
 
 const BUSINESS_DATE = '2026-12-11'
 const PARTITIONS = 4
@@ -19,7 +19,7 @@ const PARTITIONS = 4
 const SESSION_MS = '6000'
 const TRADE = { version: 1, counterparty_id: 'CP-1', book_id: 'B1', maturity_date: '2027-05-20', created_date: '2026-12-11' }
 
-describe.skipIf(brokersOfRun === undefined || systemBrowser === undefined)('the dashboard, on a running stack', { timeout: 120_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('the dashboard, on a running stack', { timeout: 120_000 }, () => {
   let environment: TradeEnvironment
   let processors: Role<ProcessorStatus>[] = []
   let gateway: Role<GatewayStatus>
@@ -85,7 +85,7 @@ describe.skipIf(brokersOfRun === undefined || systemBrowser === undefined)('the 
     await steps.nth(2).getByText('12345678901234567890').waitFor()
     await page.getByText('The whole story of this trade').click()
     await page.getByText('Nothing but its number.').waitFor()
-    await page.locator('.timeline').getByText('Updated').waitFor()
+    await page.locator('.timeline .outcome').getByText('Updated', { exact: true }).waitFor()
   })
 
   test('a dead letter is read, mended and sent again, and who did it is shown', async () => {

@@ -106,9 +106,9 @@ const task = (n: number, more: Partial<InstanceTask> = {}): InstanceTask => ({
 
 export const instances: InstancesAnswer = {
   instances: [
-    { instance_id: `${P}-a-1`, role: 'processor', address: '10.2.0.7:7101', reachable: true, started_at: at(93_211), rss_bytes: 412_000_000, cpu_seconds: 8_211, tasks: [0, 2, 4, 6, 8, 10].map((n) => task(n)) },
-    { instance_id: `${P}-b-1`, role: 'processor', address: '10.2.0.8:7101', reachable: true, started_at: at(48), rss_bytes: 214_000_000, cpu_seconds: 11, tasks: [1, 3, 5].map((n) => task(n)).concat([7, 9].map((n) => task(n, { state: 'restoring', restore_remaining: 48_112, records_per_second: 0 }))) },
-    { instance_id: `${P}-c-1`, role: 'processor', address: '10.2.0.9:7101', reachable: false, error: 'connect ECONNREFUSED 10.2.0.9:7101', started_at: null, rss_bytes: null, cpu_seconds: null, tasks: [] },
+    { instance_id: `${P}-a-1`, role: 'processor', address: '10.2.0.7:7101', reachable: true, state: 'running', started_at: at(93_211), rss_bytes: 412_000_000, cpu_seconds: 8_211, tasks: [0, 2, 4, 6, 8, 10].map((n) => task(n)) },
+    { instance_id: `${P}-b-1`, role: 'processor', address: '10.2.0.8:7101', reachable: true, state: 'running', started_at: at(48), rss_bytes: 214_000_000, cpu_seconds: 11, tasks: [1, 3, 5].map((n) => task(n)).concat([7, 9].map((n) => task(n, { state: 'restoring', restore_remaining: 48_112, records_per_second: 0 }))) },
+    { instance_id: `${P}-c-1`, role: 'processor', address: '10.2.0.9:7101', reachable: false, state: null, error: 'connect ECONNREFUSED 10.2.0.9:7101', started_at: null, rss_bytes: null, cpu_seconds: null, tasks: [] },
   ],
   rebalances: [
     { at: at(46), group: P, generation: 14, owners: { [`${P}-a-1`]: ['0_0', '0_2', '0_4', '0_6', '0_8', '0_10'], [`${P}-b-1`]: ['0_1', '0_3', '0_5', '0_7', '0_9', '0_11'] } },

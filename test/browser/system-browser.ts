@@ -6,20 +6,17 @@ import { onTestFinished } from 'vitest'
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'microsoft-edge', 'chrome']
 const ELSEWHERE = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium']
 
-/** Where the browser of this machine is: named by CHROMIUM, or found under its usual names. `undefined`: there is none, which is said. */
-export const systemBrowser = find()
-if (systemBrowser === undefined) {
-  console.warn('The tests in a browser are left out: this machine has no Chromium. Install one (apt-get install chromium; dnf install chromium; brew install --cask chromium), or name it: CHROMIUM=/path/to/chromium')
-}
-
-function find(): string | undefined {
+/** The browser of this machine: named by CHROMIUM, or found under its usual names. @throws where there is none, with how to get one */
+function systemBrowser(): string {
   const named = process.env['CHROMIUM']
   if (named !== undefined && named !== '') {
     if (!isProgram(named)) throw new Error(`CHROMIUM: found ${named}, expected the path of a program that can be run`)
     return named
   }
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
-  return [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...ELSEWHERE].find(isProgram)
+  const found = [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...ELSEWHERE].find(isProgram)
+  if (found !== undefined) return found
+  throw new Error('This machine has no Chromium. Install one (apt-get install chromium; dnf install chromium; brew install --cask chromium), or name it: CHROMIUM=/path/to/chromium')
 }
 
 function isProgram(path: string): boolean {
@@ -31,10 +28,10 @@ function isProgram(path: string): boolean {
   }
 }
 
-export function launch(): Promise<Browser> {
+export async function launch(): Promise<Browser> {
   // A sandbox of its own is not to be had for root, nor in most containers.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  return chromium.launch({ executablePath: systemBrowser ?? '', args })
+  return chromium.launch({ executablePath: systemBrowser(), args })
 }
 
 /** A page of its own for a test. What the browser complains about fails the test: a script that throws, a policy that is broken. */

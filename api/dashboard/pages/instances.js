@@ -33,22 +33,22 @@ export function Instances() {
 
 /** @param {{ instance: Instance, nowMs: number }} props */
 function InstanceView({ instance, nowMs }) {
-  const { instance_id: id, role, address, reachable, error, started_at: startedAt, rss_bytes: rss, cpu_seconds: cpu, tasks } = instance
+  const { instance_id: id, role, address, reachable, error, state, started_at: startedAt, rss_bytes: rss, cpu_seconds: cpu, tasks } = instance
   const restoring = tasks.filter(isRestoring).length
   return html`
     <section aria-labelledby=${`instance-${role}-${id}`} class="group">
       <div class="group-head">
         <h2 id=${`instance-${role}-${id}`}><span class="name">${id}</span> <span>${role}</span></h2>
         <dl class="inline">
-          <div><dt>State</dt><dd><${Mark} level=${reachable ? (restoring > 0 ? 'warn' : 'good') : 'bad'}>${reachable ? (restoring > 0 ? `restoring ${restoring} of ${tasks.length}` : 'running') : 'not reached'}<//></dd></div>
+          <div><dt>State</dt><dd><${Mark} level=${reachable ? (restoring > 0 || state === 'paused' || state === 'retrying' ? 'warn' : 'good') : 'bad'}>${reachable ? (restoring > 0 ? `restoring ${restoring} of ${tasks.length}` : (state ?? 'running')) : 'not reached'}<//></dd></div>
           <div><dt>Up for</dt><dd>${startedAt === null ? '–' : duration((nowMs - Date.parse(startedAt)) / 1_000)}</dd></div>
           <div><dt>Memory</dt><dd>${bytes(rss)}</dd></div>
           <div><dt>CPU time</dt><dd>${duration(cpu)}</dd></div>
-          <div><dt>Address</dt><dd class="id">${address}</dd></div>
+          ${address !== null && html`<div><dt>Address</dt><dd class="id">${address}</dd></div>`}
         </dl>
       </div>
-      ${error !== undefined && error !== null && html`<p class="note bad">${error}</p>`}
-      ${tasks.length === 0 ? html`<p class="nothing">${reachable ? 'It has no task.' : 'What it had, others have or will have.'}</p>` : html`<ul class="tasks">${tasks.toSorted((a, b) => byNumber(a.task, b.task)).map((task) => html`<${TaskView} key=${task.task} task=${task} />`)}</ul>`}
+      ${error !== undefined && html`<p class="note bad">${error}</p>`}
+      ${tasks.length === 0 ? html`<p class="nothing">${!reachable ? 'What it had, others have or will have.' : role === 'processor' ? 'It has no task.' : html`<a href="/sinks">What it writes, and how fast</a>`}</p>` : html`<ul class="tasks">${tasks.toSorted((a, b) => byNumber(a.task, b.task)).map((task) => html`<${TaskView} key=${task.task} task=${task} />`)}</ul>`}
     </section>
   `
 }

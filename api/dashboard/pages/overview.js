@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks'
 import { useHealth, useHistory, useInstances, useSinks, useStatistics } from '../calls.js'
-import { bytes, count, milliseconds, rate, shortCount } from '../format.js'
+import { bytes, count, milliseconds, rate, shortCount, things } from '../format.js'
 import { html } from '../html.js'
 import { Chart } from '../parts/chart.js'
 import { isRefused, Mark, OUTCOMES, outcomeName } from '../parts/outcome.js'
@@ -140,8 +140,8 @@ function Parts({ health, instances, sinks }) {
         ${Object.entries(health?.parts ?? {}).map(([part, { up, detail }]) => html`<li><${Mark} level=${up ? 'good' : 'bad'}>${PART_NAMES[part] ?? part}<//><span>${up ? 'up' : `away${detail === undefined ? '' : `: ${detail}`}`}</span></li>`)}
         ${(sinks ?? []).map(({ group, state }) => html`<li><${Mark} level=${state === 'running' ? 'good' : state === 'stopped' ? 'bad' : 'warn'}><a href="/sinks">${group}</a><//><span>${state}</span></li>`)}
         ${(instances ?? []).map(
-          ({ instance_id: id, reachable, tasks, rss_bytes: rss }) => html`
-            <li><${Mark} level=${reachable ? 'good' : 'bad'}><a href="/instances">${id}</a><//><span>${reachable ? `${tasks.length} tasks, ${bytes(rss)}` : 'not reached'}</span></li>
+          ({ instance_id: id, role, reachable, tasks, rss_bytes: rss }) => html`
+            <li><${Mark} level=${reachable ? 'good' : 'bad'}><a href="/instances">${id}</a><//><span>${!reachable ? 'not reached' : role === 'processor' ? `${things(tasks.length, 'task')}, ${bytes(rss)}` : bytes(rss)}</span></li>
           `,
         )}
       </ul>

@@ -17,7 +17,7 @@ import { directionOf, Trends } from '../trend.js'
 const COLUMNS = [
   { name: 'Instance', isHeader: true, cell: ({ instance_id: id }) => html`<span class="id">${id}</span>` },
   { name: 'State', cell: ({ reachable, paused }) => html`<${Mark} level=${reachable ? (paused ? 'warn' : 'good') : 'bad'}>${reachable ? (paused ? 'paused' : 'running') : 'not reached'}<//>` },
-  { name: 'Circuit', cell: ({ circuit }) => html`<${Mark} level=${circuit === 'closed' ? 'good' : circuit === 'open' ? 'bad' : 'warn'}>${circuit}<//>` },
+  { name: 'Circuit', cell: ({ circuit }) => circuit !== null && html`<${Mark} level=${circuit === 'closed' ? 'good' : circuit === 'open' ? 'bad' : 'warn'}>${circuit}<//>` },
   { name: 'Rows /s', isNumber: true, cell: ({ rows_per_second: n }) => rate(n) },
   { name: 'Rows', isNumber: true, isMinor: true, cell: ({ rows_total: n }) => count(n) },
   { name: 'Rows a batch', isNumber: true, cell: ({ batch_rows_mean: n }) => rate(n) },
@@ -76,7 +76,7 @@ export function Sinks() {
 /** @param {{ sink: Sink, lags: readonly number[], isStale: boolean, ask: (what: 'pause' | 'resume') => void }} props */
 function SinkView({ sink, lags, isStale, ask }) {
   const { group, state, instances, lag } = sink
-  const errors = instances.flatMap(({ instance_id: id, last_error: error }) => (error === null ? [] : [{ id, error }]))
+  const errors = instances.flatMap(({ instance_id: id, error, last_error: last }) => (error !== undefined ? [{ id, error }] : last === null ? [] : [{ id, error: last }]))
   const isPaused = state === 'paused'
   return html`
     <section aria-labelledby=${`sink-${group}`} class="group">

@@ -1,0 +1,62 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import type { AuditEntry, DeadLetter, Listed } from '../../api/dashboard/answers.ts'
+import { PAGES } from './pages.ts'
+import { launch } from './system-browser.ts'
+
+// node test/browser/screenshots.ts http://127.0.0.1:8080 docs/dashboard
+//
+// Takes a picture of every page of a gateway that runs, in both themes, and of some on a phone.
+
+const [, , url, folder] = process.argv
+if (url === undefined || folder === undefined) throw new Error('expected two arguments: the address of a gateway, and the folder to write to')
+/** Those that somebody opens on the way to a computer. */
+const ON_A_PHONE = ['overview', 'groups', 'trade', 'dead-letters']
+const WINDOW = { width: 1440, height: 900 }
+const PHONE = { width: 375, height: 812 }
+
+mkdirSync(folder, { recursive: true })
+const browser = await launch()
+const ids = await worthShowing(url)
+for (const colorScheme of ['light', 'dark'] as const) await takeAll(browser, colorScheme)
+await browser.close()
+
+/** A trade with more than one version, and a dead letter that can be read. */
+async function worthShowing(gateway: string): Promise<{ trade: string; letter: string }> {
+  const get = async <Item>(path: string) => ((await (await fetch(`${gateway}/api/v1${path}`)).json()) as Listed<Item>).items // as the schema of the call says
+  const [updated] = await get<AuditEntry>('/audit-logs?outcome=UPDATED&limit=1')
+  const letters = await get<DeadLetter>('/dead-letters')
+  const letter = letters.find(({ value_text: text, replayable, trade_id: id }) => text !== null && text.length > 100 && replayable && id !== null) ?? letters[0]
+  return { trade: updated?.trade_id ?? '', letter: letter?.id ?? '' }
+}
+
+async function takeAll(from: Browser, colorScheme: 'light' | 'dark'): Promise<void> {
+  for (const { name, path, ready } of PAGES) {
+    const page = await from.newPage({ viewport: WINDOW, colorScheme })
+    await page.goto(url + path.replace('{trade}', encodeURIComponent(ids.trade)).replace('{letter}', ids.letter))
+    await page.waitForSelector(ready)
+    await act(name, page, colorScheme)
+    await page.waitForLoadState('load')
+    await page.screenshot({ path: join(folder ?? '', `${name}-${colorScheme}.png`) })
+    if (ON_A_PHONE.includes(name) && colorScheme === 'dark') {
+      await page.setViewportSize(PHONE)
+      await page.screenshot({ path: join(folder ?? '', `${name}-phone-${colorScheme}.png`) })
+    }
+    await page.close()
+  }
+}
+
+/** What a page shows best after somebody has done something on it, or has looked at it for a while. */
+async function act(name: string, page: Page, colorScheme: string): Promise<void> {
+  if (name === 'overview') await page.waitForSelector('.bars')
+  if (name === 'topology') await page.getByRole('button', { name: 'trade-rules' }).click()
+  if (name === 'groups' || name === 'sinks') await page.locator('.sparkline').first().waitFor()
+  if (name !== 'send') return
+  await page.getByLabel('Trade id').fill(`T-${colorScheme.toUpperCase()}`)
+  await page.getByLabel('Counterparty').fill('CP-17')
+  await page.getByLabel('Book').fill('RATES-LDN')
+  await page.getByLabel('More fields').fill('{"notional": 2500000.50, "currency": "GBP"}')
+  await page.getByRole('button', { name: 'Send' }).click()
+  await page.locator('.step', { hasText: 'Row in PostgreSQL' }).and(page.locator('[data-state=done]')).waitFor()
+}
