@@ -4,6 +4,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Role } from '../../cli/demo/role.ts'
 import type { GatewayStatus } from '../../cli/gateway-status.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
+import { BatchBuilder } from '../../records/batch-builder.ts'
+import { ByteView } from '../../records/byte-view.ts'
+import { murmur2, partitionOf } from '../../records/murmur2.ts'
 import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
 
 const BUSINESS_DATE = '2026-12-11'
@@ -92,6 +95,107 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
     expect((await call('GET', '/api/v1/health')).body).toMatchObject({ status: 'up' })
     expect((await call('GET', '/api/v1/statistics')).body).toMatchObject({ trades: { expired: 0 } })
     expect((await call('POST', '/api/v1/expire-trades')).body).toEqual({ expired: 0 })
+  })
+
+  test('a read waits for a write, with a request id', async () => {
+    for (let n = 1; n <= 5; n++) {
+      const { body } = await post('RYW', { version: n })
+      const headers = { consistency: `read-your-write; request=${body['request_id']}` }
+      const versions = await call('GET', '/api/v1/trades/RYW/versions', { headers })
+      expect([versions.status, (versions.body['items'] as unknown[]).length]).toEqual([200, n])
+      const audit = await call('GET', '/api/v1/audit-logs?trade_id=RYW', { headers })
+      expect((audit.body['items'] as unknown[]).length).toBe(n)
+    }
+  })
+
+  test('events of a trade while they happen; at another gateway, what came meanwhile', async () => {
+    const stop = new AbortController()
+    onTestFinished(() => stop.abort())
+    const hear = async (address: string, wanted: number, lastId?: string) => {
+      const answer = await fetch(`${address}/api/v1/events?trade_id=LIVE`, { signal: stop.signal, ...(lastId !== undefined && { headers: { 'last-event-id': lastId } }) })
+      let text = ''
+      return async () => {
+        for await (const chunk of answer.body ?? []) {
+          text += Buffer.from(chunk).toString()
+          if ((text.match(/^data: .*$/gm)?.length ?? 0) >= wanted) break
+        }
+        return { data: [...text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => JSON.parse(json)), lastId: [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] }
+      }
+    }
+    const first = await hear(url, 2)
+    // The consumer begins with the first listener, at what is committed then: an event shows that it has.
+    let version = 0
+    const heard = first()
+    let isHeard = false
+    void heard.then(() => {
+      isHeard = true
+    })
+    while (!isHeard) await post('LIVE', { version: ++version }, WAIT)
+    const { data, lastId } = await heard
+    expect(data.every((event) => event.trade_id === 'LIVE')).toBe(true)
+    expect(data.find((event) => 'outcome' in event)).toMatchObject({ status: 'success', e2e_ms: expect.any(Number) })
+    expect(data.find((event) => 'deleted' in event)).toMatchObject({ deleted: false, trade: { trade_id: 'LIVE' } })
+    await call('DELETE', '/api/v1/trades/LIVE', { headers: WAIT })
+    const other = environment.gateway()
+    onTestFinished(() => environment.stop(other))
+    const missed = await (await hear(await environment.listening(other), 2, lastId))()
+    expect(missed.data.some((event) => event.deleted === true || event.outcome === 'DELETED')).toBe(true)
+  })
+
+  test('a sink that is paused falls behind, keeps its partitions, and catches up', async () => {
+    const name = `${environment.applicationId}-sink-postgres`
+    const sink = async () => ((await call('GET', '/api/v1/sinks')).body['sinks'] as { group: string; state: string; lag: number }[]).find(({ group }) => group === name)
+    const owners = async () => ((await call('GET', '/api/v1/groups')).body['groups'] as { group: string; lag: number; partitions: { owner: string | null }[] }[]).find(({ group }) => group === name)
+    const before = await environment.until('the sink has its partitions', async () => {
+      const group = await owners()
+      return group?.partitions.every(({ owner }) => owner !== null) && group
+    })
+    expect((await call('POST', `/api/v1/sinks/${name}/pause`)).body).toMatchObject({ state: 'paused', instances: [{ paused: true }] })
+    await post('PAUSED', {}, WAIT)
+    await environment.until('lag shows', async () => ((await sink())?.lag ?? 0) > 0)
+    expect((await call('GET', '/api/v1/trades/PAUSED/versions')).status).toBe(404)
+    expect((await owners())?.partitions.map(({ owner }) => owner)).toEqual(before.partitions.map(({ owner }) => owner))
+    expect((await call('POST', `/api/v1/sinks/${name}/resume`)).body).toMatchObject({ state: 'running' })
+    await environment.until('the row is there', async () => (await call('GET', '/api/v1/trades/PAUSED/versions')).status === 200)
+    await environment.until('lag is gone', async () => (await sink())?.lag === 0)
+  })
+
+  test('a dead letter, mended and sent again, becomes a trade; who did it is told', async () => {
+    const key = Buffer.from('MENDED')
+    const builder = new BatchBuilder({ transactional: false })
+    builder.append(Date.now(), new ByteView(key), ByteView.of('{"trade_id":"MENDED",'), undefined)
+    const producer = environment.client.producer()
+    await producer.produce([{ topic: environment.topics.ingested, partition: partitionOf(murmur2(key, 0, key.length), 4), bytes: builder.seal(), recordCount: 1 }])
+    await producer.close()
+    const find = async () => ((await call('GET', '/api/v1/dead-letters?limit=10')).body['items'] as { id: string; trade_id: string; value_text: string; replays: unknown[] }[]).find((item) => item.trade_id === 'MENDED')
+    const letter = await environment.until('the letter is there', find)
+    expect(letter).toMatchObject({ value_text: '{"trade_id":"MENDED",', replayable: true, error: { exception: 'InvalidTrade', topic: environment.topics.ingested }, replays: [] })
+    const accepted = await call('POST', `/api/v1/dead-letters/${letter.id}/replay`, { body: { confirm: true, value_text: JSON.stringify({ trade_id: 'MENDED', ...TRADE }) } })
+    expect(accepted.status).toBe(202)
+    expect((await call('GET', accepted.headers.get('location') ?? '', { headers: WAIT })).body).toMatchObject({ outcome: 'CREATED', trade_id: 'MENDED' })
+    expect((await find())?.replays).toEqual([{ at: expect.any(String), by: 'anonymous', edited: true, request_id: accepted.body['request_id'] }])
+  })
+
+  test('who runs what, what flows where, and all of it for Prometheus', async () => {
+    const instances = (await call('GET', '/api/v1/instances')).body['instances'] as { role: string; reachable: boolean; tasks: { state: string; stores: { name: string; entries: number; size_bytes: number }[] }[] }[]
+    expect(instances.map(({ role, reachable }) => [role, reachable]).toSorted()).toEqual([['processor', true], ['sink-mongo', true], ['sink-postgres', true]])
+    const tasks = instances.flatMap((instance) => instance.tasks)
+    expect(tasks.map(({ state }) => state)).toEqual(['running', 'running', 'running', 'running'])
+    const stores = (await call('GET', '/api/v1/topology')).body['stores'] as { name: string; entries: number; size_bytes: number; tasks: number }[]
+    expect(stores.map(({ name, tasks: count }) => [name, count])).toEqual([['requests', 4], ['trades', 4]])
+    expect(stores.every(({ entries, size_bytes: bytes }) => entries > 0 && bytes > 0)).toBe(true)
+    const [part] = (await call('GET', '/api/v1/topology')).body['sub_topologies'] as { nodes: { type: string; topics: string[]; records_total: number }[] }[]
+    const total = (topic: string) => part?.nodes.find(({ topics }) => topics.includes(topic))?.records_total ?? 0
+    // Each record has its audit entry.
+    expect(total(environment.topics.audit)).toBe(total(environment.topics.ingested))
+    expect(total(environment.topics.processed)).toBeGreaterThan(10)
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toMatch(new RegExp(`^kafka_consumergroup_lag\\{consumergroup="${environment.applicationId}",topic="${environment.topics.ingested}",partition="3"\\} 0$`, 'm'))
+    const samples = await environment.until('the history has begun', async () => {
+      const found = (await call('GET', '/api/v1/statistics/history')).body['samples'] as unknown[]
+      return found.length > 0 && found
+    })
+    expect(samples[0]).toMatchObject({ in_per_second: expect.any(Number), lag: { [environment.applicationId]: expect.any(Number) } })
   })
 
   test('owners killed, moved and started again: no answer is wrong', async () => {
