@@ -11,6 +11,12 @@ export const MAX_ARENA_KEY_BYTES = 1024
 export const MAX_PREFIX_BYTES = 24
 const SIZE_CLASSES = Math.ceil((HEADER_BYTES + MAX_PREFIX_BYTES + MAX_ARENA_KEY_BYTES) / 4) + 1
 
+/** How much of an arena is in use: what its pieces are made of. */
+export interface ArenaLayout {
+  readonly words: number
+  readonly chunks: number
+}
+
 /**
  * Keys, value lengths and value prefixes, packed into chunks outside of the heap. Entries are named by the number of their first word (4 bytes); 0 names none. An entry
  * never moves: the index grows without touching it. Space of removed entries is used again for entries of the same size.
@@ -29,6 +35,22 @@ export class KeyArena {
 
   get sizeBytes(): number {
     return this.#chunks.length * CHUNK_BYTES
+  }
+
+  layout(): ArenaLayout {
+    return { words: this.#next, chunks: this.#chunks.length }
+  }
+
+  /** All that it holds, as it lies in memory. */
+  pieces(): Uint8Array[] {
+    return [bytesOf(this.#free), ...this.#chunks.map((chunk, at) => chunk.subarray(0, usedBytes(this.#next, at)))]
+  }
+
+  /** Fills an arena that is empty yet with the pieces of another. */
+  load({ words, chunks }: ArenaLayout, fill: (piece: Uint8Array) => void): void {
+    fill(bytesOf(this.#free))
+    for (let at = 0; at < chunks; at++) fill(this.#addChunk().subarray(0, usedBytes(words, at)))
+    this.#next = words
   }
 
   /** The key is copied; length and prefix of the value are still to be set. */
@@ -100,13 +122,16 @@ export class KeyArena {
     }
     if ((this.#next & CHUNK_WORD_MASK) + words > CHUNK_WORD_MASK + 1) this.#next = (this.#next | CHUNK_WORD_MASK) + 1
     const ref = this.#next
-    if (ref >>> CHUNK_WORD_BITS === this.#chunks.length) {
-      const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
-      this.#chunks.push(chunk)
-      this.#words.push(new Int32Array(chunk.buffer, chunk.byteOffset, CHUNK_BYTES / 4))
-    }
+    if (ref >>> CHUNK_WORD_BITS === this.#chunks.length) this.#addChunk()
     this.#next += words
     return ref
+  }
+
+  #addChunk(): Buffer {
+    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    this.#chunks.push(chunk)
+    this.#words.push(new Int32Array(chunk.buffer, chunk.byteOffset, CHUNK_BYTES / 4))
+    return chunk
   }
 
   #setWord(ref: number, value: number): void {
@@ -118,6 +143,15 @@ export class KeyArena {
     // Refs come from `add` only.
     return this.#chunks[ref >>> CHUNK_WORD_BITS] as Buffer
   }
+}
+
+export function bytesOf(words: Int32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
+}
+
+/** Of the chunk number `at`, where so many words are in use of all. */
+function usedBytes(words: number, at: number): number {
+  return Math.min(CHUNK_BYTES, words * 4 - at * CHUNK_BYTES)
 }
 
 function byteOf(ref: number): number {

@@ -1,5 +1,5 @@
 import type { ByteView } from '../../records/byte-view.ts'
-import { KeyArena, MAX_ARENA_KEY_BYTES } from './key-arena.ts'
+import { type ArenaLayout, bytesOf, KeyArena, MAX_ARENA_KEY_BYTES } from './key-arena.ts'
 
 /**
  * The index is split by the highest bits of the hash, so that growing never touches more than one part: 3 ms for a part of 160,000 keys, where the whole index of 5 million
@@ -13,6 +13,13 @@ const SLOT_WORDS = 4
 const ENTRY = 1
 const TAG = 2
 const POSITION = 3
+
+/** Sizes of what an index is made of. */
+export interface IndexLayout {
+  /** Of each part: keys, and words of its slots. */
+  readonly parts: readonly { readonly size: number; readonly words: number }[]
+  readonly arena: ArenaLayout
+}
 
 /** Looks at a record in a segment whose key is not in memory. Answers the length of the value if it is the key's, else `undefined`. */
 export type KeyInFile = (tag: number, position: number, buffer: Buffer, keyStart: number, keyEnd: number) => number | undefined
@@ -54,6 +61,29 @@ export class KeyIndex {
 
   get indexBytes(): number {
     return this.#slotBytes
+  }
+
+  layout(): IndexLayout {
+    return { parts: this.#parts.map(({ size, slots }) => ({ size, words: slots.length })), arena: this.arena.layout() }
+  }
+
+  /** All that it holds, as it lies in memory. */
+  pieces(): Uint8Array[] {
+    return [...this.#parts.map(({ slots }) => bytesOf(slots)), ...this.arena.pieces()]
+  }
+
+  /** Fills an index that is empty yet with the pieces of another. `tags`: by the tag of a segment there, its tag here. */
+  load({ parts, arena }: IndexLayout, fill: (piece: Uint8Array) => void, tags: readonly number[]): void {
+    const isSame = tags.every((tag, before) => tag === before)
+    for (const [at, { size, words }] of parts.entries()) {
+      const part = this.#parts[at] as Part
+      this.#slotBytes += part.resize(words)
+      fill(bytesOf(part.slots))
+      part.size = size
+      this.size += size
+      if (!isSame) for (let slot = TAG; slot < words; slot += SLOT_WORDS) part.slots[slot] = tags[part.slots[slot] as number] as number
+    }
+    this.arena.load(arena, fill)
   }
 
   find(mixed: number, buffer: Buffer, keyStart: number, keyEnd: number): boolean {
@@ -229,12 +259,19 @@ class Part {
     this.size--
   }
 
+  /** Begins anew with so many words; answers how many bytes were added. */
+  resize(words: number): number {
+    const before = this.slots.length
+    this.#bits = 31 - Math.clz32(words / SLOT_WORDS)
+    this.slots = new Int32Array(words)
+    this.#lastSlot = words - SLOT_WORDS
+    return (words - before) * 4
+  }
+
   /** Doubles the table; answers how many bytes were added. */
   grow(): number {
     const old = this.slots
-    this.#bits++
-    this.slots = new Int32Array(old.length * 2)
-    this.#lastSlot = this.slots.length - SLOT_WORDS
+    const addedBytes = this.resize(old.length * 2)
     const { slots } = this
     for (let slot = 0; slot < old.length; slot += SLOT_WORDS) {
       if (old[slot + TAG] === 0) continue
@@ -244,7 +281,7 @@ class Part {
       slots[to + TAG] = old[slot + TAG] as number
       slots[to + POSITION] = old[slot + POSITION] as number
     }
-    return old.length * 4
+    return addedBytes
   }
 
   #distance(from: number, to: number): number {

@@ -2,7 +2,7 @@ import { ByteView } from '../../records/byte-view.ts'
 import { varintSize } from '../../records/varint.ts'
 import { mixHash } from '../mix-hash.ts'
 import type { CopiedRecords } from './copied-records.ts'
-import { type IndexedRecord, KeyIndex, type RecordPlace } from './key-index.ts'
+import { type IndexedRecord, type IndexLayout, KeyIndex, type RecordPlace } from './key-index.ts'
 import { recordBytes } from './record-bytes.ts'
 import type { RecordList } from './record-list.ts'
 import type { Segment, SegmentLog } from './segment-log.ts'
@@ -42,6 +42,25 @@ export class LogIndex {
 
   get arenaBytes(): number {
     return this.#index.arena.sizeBytes
+  }
+
+  layout(): IndexLayout {
+    return this.#index.layout()
+  }
+
+  /** All that it holds, as it lies in memory: to be copied at once. */
+  pieces(): Uint8Array[] {
+    return this.#index.pieces()
+  }
+
+  /** Fills an index that is empty yet. `tags`: by the tag that a segment had, the one that it has. */
+  load(layout: IndexLayout, bytes: Buffer, tags: readonly number[]): void {
+    let at = 0
+    const fill = (piece: Uint8Array): void => {
+      piece.set(bytes.subarray(at, at + piece.length))
+      at += piece.length
+    }
+    this.#index.load(layout, fill, tags)
   }
 
   get(key: ByteView, hash: number, into: ByteView): boolean {

@@ -242,6 +242,90 @@ describe('opening', () => {
   })
 })
 
+describe('a snapshot of the index', () => {
+  const OFTEN = { snapshotBytes: 1, snapshotPerIndexByte: 0 }
+  const PATH = `${DIRECTORY}/index`
+
+  test('is what the next opening takes instead of indexing the log, and the store goes on from there', async () => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, OFTEN)
+    await commit(store, [{ key: 'a', value: '1' }, { key: 'b', value: '1' }, { key: 'c', value: '1' }])
+    await commit(store, [{ key: 'b' }])
+    await store.close()
+    const again = await openOn(disk, OFTEN)
+    expect([again.stats().uncoveredBytes, again.position, again.size]).toEqual([0, 6, 2])
+    expect([...contentOf(again)]).toEqual([['a', '1'], ['c', '1']])
+    // The room of the removed key is used again; what is replaced is accounted for.
+    await commit(again, [{ key: 'd', value: '22' }, { key: 'a', value: '22' }])
+    expect([...contentOf(again)].sort()).toEqual([['a', '22'], ['c', '1'], ['d', '22']])
+    expect(again.stats().liveBytes).toBe(store.stats().liveBytes + 12)
+    await again.close()
+  })
+
+  test('covers what was there when it was made; what came behind is indexed', async () => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, OFTEN)
+    await commit(store, [{ key: 'a', value: '1' }])
+    await store.housekeep(1)
+    expect(store.stats().uncoveredBytes).toBe(0)
+    await commit(store, [{ key: 'b', value: '1' }])
+    const { uncoveredBytes } = store.stats()
+    expect(uncoveredBytes).toBeGreaterThan(0)
+    const killed = await openOn(disk.restarted(), OFTEN)
+    expect([killed.stats().uncoveredBytes, [...contentOf(killed).keys()]]).toEqual([uncoveredBytes, ['a', 'b']])
+  })
+
+  test('is not used where the log is damaged, and is gone before the log can grow to its length again', async () => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, OFTEN)
+    await commit(store, [{ key: 'a', value: '1' }])
+    await commit(store, [{ key: 'b', value: '1' }])
+    await store.close()
+    const [path = ''] = segmentFiles(disk)
+    const bytes = disk.files().get(path) ?? Buffer.alloc(0)
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    disk.put(path, bytes)
+    const cut = await openOn(disk, OFTEN)
+    expect([cut.recovery.outcome, [...contentOf(cut).keys()]]).toEqual(['cut', ['a']])
+    expect(disk.files().has(PATH)).toBe(false)
+  })
+
+  test.each([
+    ['another prefix', { prefixBytes: 5 }],
+    ['another partition', { partition: 3 }],
+  ])('of %s is not used', async (_, other) => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, OFTEN)
+    await commit(store, [{ key: 'a', value: '1' }])
+    await store.close()
+    expect((await openOn(disk, { ...OFTEN, ...other })).stats().uncoveredBytes).toBe('partition' in other ? 0 : (disk.files().get(segmentFiles(disk)[0] ?? '')?.length ?? 0))
+    expect(disk.files().has(PATH)).toBe(false)
+  })
+
+  test('is due again when compaction has removed a segment that it names', async () => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, { segmentBytes: 1_000, deadShare: 0.3, snapshotBytes: 1, snapshotPerIndexByte: 0 })
+    for (let i = 0; i < 60; i++) {
+      await commit(store, [{ key: `k${i % 3}`, value: 'v'.repeat(40) }])
+      await store.housekeep(400)
+    }
+    expect(disk.operations.some(({ kind, path }) => kind === 'unlink' && path.endsWith('.log'))).toBe(true)
+    const killed = await openOn(disk.restarted(), OFTEN)
+    expect(killed.stats().uncoveredBytes).toBe(0)
+    expect(contentOf(killed)).toEqual(contentOf(store))
+  })
+
+  test('that cannot be written is missed by nobody', async () => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, OFTEN)
+    await commit(store, [{ key: 'a', value: '1' }])
+    disk.failAt(disk.operations.length, 'refuse')
+    await store.housekeep(1)
+    await commit(store, [{ key: 'b', value: '1' }])
+    expect([...contentOf(await openOn(disk.restarted(), OFTEN)).keys()]).toEqual(['a', 'b'])
+  })
+})
+
 test('above the memory budget keys stay in the file, and everything works as before', async () => {
   const disk = new MemoryDisk()
   const store = await openOn(disk, { segmentBytes: 100_000, memoryBudgetBytes: 1_500_000, prefixBytes: 3 })

@@ -7,6 +7,7 @@ import { Compaction, pickSegment } from './compaction.ts'
 import { type FrameKind, type FramedBatch, frameChunks, frameHeaderBytes } from './frame.ts'
 import { readEntries } from './log-entries.ts'
 import { MAX_PREFIX_BYTES } from './key-arena.ts'
+import { IndexSnapshots } from './index-snapshots.ts'
 import { LogIndex } from './log-index.ts'
 import { RecordList } from './record-list.ts'
 import { type RecoveryReport, recover, type StorePosition } from './recovery.ts'
@@ -27,6 +28,10 @@ export interface LogStoreOptions {
   readonly memoryBudgetBytes?: number
   /** Compaction begins when this share of the closed segments is dead: the file is then about 1 / (1 - deadShare) times the live data. Default 0.6. */
   readonly deadShare?: number
+  /** A snapshot of the index, for a quick opening, is written when so much has been appended behind the last one. Default 4 MB. */
+  readonly snapshotBytes?: number
+  /** ... and so many times the size of the index, which is what a snapshot takes. Default 2: at most half as much is written again. */
+  readonly snapshotPerIndexByte?: number
   readonly failpoint?: Failpoint
 }
 
@@ -38,11 +43,14 @@ export interface LogStoreStats {
   /** Of the newest records of all keys, about. */
   readonly liveBytes: number
   readonly segments: number
+  /** Of the log, what no snapshot of the index covers: an opening would have to index it. */
+  readonly uncoveredBytes: number
 }
 
 const MANIFEST: StoreManifest = { ordered: false, checksummed: true, survives: 'power-cut' }
 const DEFAULT_SEGMENT_BYTES = 64 << 20
 const DEFAULT_MEMORY_BUDGET_BYTES = 1 << 30
+const DEFAULT_SNAPSHOT_BYTES = 4 << 20
 /** Positions in a segment have 32 bits, and a frame may begin just before the end. */
 const MAX_SEGMENT_BYTES = 2 ** 31
 const COMPACTION_WINDOW_BYTES = 1 << 20
@@ -67,6 +75,7 @@ export class LogStore implements StateStore {
   readonly recovery: RecoveryReport
   readonly #log: SegmentLog
   readonly #list: RecordList
+  readonly #snapshots: IndexSnapshots
   readonly #options: Required<LogStoreOptions>
   readonly #turn = new Turn()
   readonly #housekeeping = new Turn()
@@ -82,13 +91,14 @@ export class LogStore implements StateStore {
 
   private constructor(
     options: Required<LogStoreOptions>,
-    found: { log: SegmentLog; index: LogIndex; list: RecordList; recovery: RecoveryReport; at: StorePosition | undefined },
+    found: { log: SegmentLog; index: LogIndex; list: RecordList; snapshots: IndexSnapshots; recovery: RecoveryReport; at: StorePosition | undefined },
   ) {
     this.name = options.name
     this.#options = options
     this.#log = found.log
     this.#index = found.index
     this.#list = found.list
+    this.#snapshots = found.snapshots
     this.recovery = found.recovery
     this.#at = found.at
     this.#caughtUpMs = found.at?.caughtUpMs
@@ -98,23 +108,27 @@ export class LogStore implements StateStore {
   static async open(given: LogStoreOptions): Promise<LogStore> {
     const options = withDefaults(given)
     const log = new SegmentLog(options)
-    const list = new RecordList()
-    const index = new LogIndex(log, options)
+    const parts = { log, list: new RecordList(), snapshots: new IndexSnapshots(options) }
     const missing = await log.open()
     if (missing !== undefined) {
-      await log.clear()
+      await LogStore.#clear(parts)
       return new LogStore(options, {
-        log,
-        index,
-        list,
+        ...parts,
+        index: new LogIndex(log, options),
         at: undefined,
         recovery: { outcome: 'cleared', reason: `${missing}, so the store is rebuilt from its changelog` },
       })
     }
-    const { report, at, isLost } = await recover({ log, index, list, partition: options.partition })
-    if (!isLost) return new LogStore(options, { log, index, list, at, recovery: report })
+    const index = new LogIndex(log, options)
+    const { report, at, isLost } = await recover({ ...parts, index, partition: options.partition })
+    if (!isLost) return new LogStore(options, { ...parts, index, at, recovery: report })
+    await LogStore.#clear(parts)
+    return new LogStore(options, { ...parts, index: new LogIndex(log, options), at, recovery: report })
+  }
+
+  static async #clear({ log, snapshots }: { log: SegmentLog; snapshots: IndexSnapshots }): Promise<void> {
+    await snapshots.remove()
     await log.clear()
-    return new LogStore(options, { log, index: new LogIndex(log, options), list, at, recovery: report })
   }
 
   get position(): number | undefined {
@@ -175,7 +189,10 @@ export class LogStore implements StateStore {
    * @throws StoreFailedError if the copying failed; the store has failed then.
    */
   housekeep(budgetBytes: number): Promise<void> {
-    return this.#housekeeping.run(() => this.#housekeep(budgetBytes))
+    return this.#housekeeping.run(async () => {
+      await this.#compact(budgetBytes)
+      if (this.#snapshots.isDue(this.#index.indexBytes + this.#index.arenaBytes)) await this.#writeSnapshot()
+    })
   }
 
   clear(): Promise<void> {
@@ -186,7 +203,7 @@ export class LogStore implements StateStore {
       this.#caughtUpMs = undefined
       this.#index = new LogIndex(this.#log, this.#options)
       try {
-        await this.#log.clear()
+        await LogStore.#clear({ log: this.#log, snapshots: this.#snapshots })
       } catch (error) {
         throw this.#fail('it could not be cleared', error)
       }
@@ -207,6 +224,7 @@ export class LogStore implements StateStore {
         if (this.#state === 'closed') return
         try {
           if (this.#state === 'ready') await this.#sync()
+          if (this.#snapshots.uncoveredBytes >= this.#options.snapshotBytes) await this.#snapshots.write(this.#copyIndex())
         } finally {
           this.#state = 'closed'
           await this.#log.close()
@@ -224,6 +242,7 @@ export class LogStore implements StateStore {
       fileBytes: this.sizeBytes,
       liveBytes: segments.reduce((sum, { liveBytes }) => sum + liveBytes, 0),
       segments: segments.length,
+      uncoveredBytes: this.#snapshots.uncoveredBytes,
     }
   }
 
@@ -270,6 +289,7 @@ export class LogStore implements StateStore {
     for (const chunk of chunks) frameBytes += chunk.length
     try {
       const appended = await this.#log.append(chunks, frameBytes)
+      this.#snapshots.appended(frameBytes)
       await this.#options.failpoint(`store.${kind}.appended`)
       return { segment: appended.segment, at: appended.at + frameHeaderBytes(batches.length) }
     } catch (error) {
@@ -278,7 +298,7 @@ export class LogStore implements StateStore {
   }
 
   /** One portion, and at the end of a segment its removal: copies and directory are synced, the list is written without the segment, and only then the file goes. */
-  async #housekeep(budgetBytes: number): Promise<void> {
+  async #compact(budgetBytes: number): Promise<void> {
     if (this.#state !== 'ready') return
     const compaction = this.#compaction ?? this.#nextCompaction()
     // Whatever the budget: twice what was appended, or the file would grow for ever, and enough to make one large frame of many small ones, or as much would be dead afterwards as before.
@@ -294,6 +314,7 @@ export class LogStore implements StateStore {
         if (this.#compaction !== compaction || this.#state !== 'ready') return
         await this.#log.retire(compaction.source, floor)
         this.#compaction = undefined
+        this.#snapshots.outdated(this.#log)
       })
     } catch (error) {
       throw this.#fail(`segment ${compaction.source.id} could not be removed after compaction`, error)
@@ -323,6 +344,16 @@ export class LogStore implements StateStore {
     } catch (error) {
       throw this.#fail(`segment ${compaction.source.id} could not be compacted`, error)
     }
+  }
+
+  /** The copy in one turn: the index and the log belong together then. The writing beside everything else. */
+  async #writeSnapshot(): Promise<void> {
+    await this.#snapshots.write(await this.#turn.run(async () => this.#copyIndex()))
+    await this.#options.failpoint('store.snapshot.written')
+  }
+
+  #copyIndex(): Buffer | undefined {
+    return this.#state === 'ready' && this.#at !== undefined ? this.#snapshots.copy(this.#log, this.#index, this.#at.position) : undefined
   }
 
   async #sync(): Promise<void> {
@@ -361,6 +392,8 @@ function withDefaults(options: LogStoreOptions): Required<LogStoreOptions> {
   return {
     memoryBudgetBytes: DEFAULT_MEMORY_BUDGET_BYTES,
     deadShare: 0.6,
+    snapshotBytes: DEFAULT_SNAPSHOT_BYTES,
+    snapshotPerIndexByte: 2,
     failpoint: noFailpoint,
     ...options,
     prefixBytes,

@@ -1,6 +1,10 @@
-import type { LogIndex } from './log-index.ts'
-import type { FrameFields } from './frame.ts'
+import { BatchCursor } from '../../records/batch-cursor.ts'
+import { CorruptBatchError } from '../../records/corrupt-batch-error.ts'
+import type { FramedBatch, FrameFields } from './frame.ts'
 import { FrameScanner, type ScannedFrame } from './frame-scanner.ts'
+import type { CoveredSegment, SnapshotHead } from './index-snapshot.ts'
+import type { IndexSnapshots } from './index-snapshots.ts'
+import type { LogIndex } from './log-index.ts'
 import type { RecordList } from './record-list.ts'
 import type { Segment, SegmentLog } from './segment-log.ts'
 
@@ -31,6 +35,7 @@ export interface RecoveryOptions {
   readonly index: LogIndex
   readonly list: RecordList
   readonly partition: number
+  readonly snapshots: IndexSnapshots
 }
 
 /**
@@ -41,10 +46,13 @@ export interface RecoveryOptions {
  */
 export async function recover(options: RecoveryOptions): Promise<{ report: RecoveryReport; at: StorePosition | undefined; isLost: boolean }> {
   const { log } = options
-  let at: StorePosition | undefined
-  for (const segment of log.segments) {
-    const end = await readSegment(options, segment, at)
+  const covered = await loadSnapshot(options)
+  let at = covered?.at
+  for (const segment of log.segments.slice(covered?.wholeSegments)) {
+    const fromBytes = segment === covered?.last.segment ? covered.last.bytes : 0
+    const end = await readSegment(options, { segment, fromBytes, before: at })
     at = end.at
+    options.snapshots.appended(end.bytes - fromBytes)
     if (end.reason === undefined) continue
     const reason = `segment ${segment.id} is damaged at byte ${end.bytes}: ${end.reason}`
     if (!reachesFloor(log, segment, end.bytes)) return lost(reason)
@@ -67,11 +75,11 @@ function lost(reason: string): { report: RecoveryReport; at: undefined; isLost: 
 /** Answers where the segment's sound part ends, with a reason if that is not where it should end. */
 async function readSegment(
   options: RecoveryOptions,
-  segment: Segment,
-  before: StorePosition | undefined,
+  { segment, fromBytes, before }: { segment: Segment; fromBytes: number; before: StorePosition | undefined },
 ): Promise<{ at: StorePosition | undefined; bytes: number; reason: string | undefined }> {
   const endBytes = Math.min(segment.file.sizeBytes, segment.closedBytes ?? segment.file.sizeBytes)
   const scanner = new FrameScanner(segment.file, endBytes, WINDOW_BYTES)
+  scanner.at = fromBytes
   let at = before
   for (;;) {
     const next = scanner.next()
@@ -86,6 +94,86 @@ async function readSegment(
   }
   const isShort = segment.closedBytes !== undefined && endBytes < segment.closedBytes
   return { at, bytes: endBytes, reason: isShort ? `it has ${endBytes} of ${segment.closedBytes} bytes` : undefined }
+}
+
+interface Covered {
+  readonly at: StorePosition
+  /** So many segments at the beginning are covered to their ends. */
+  readonly wholeSegments: number
+  readonly last: { readonly segment: Segment; readonly bytes: number }
+}
+
+/**
+ * Takes the index from its snapshot, where that fits the log, and the log is sound as far as it reaches. Where it is not, the snapshot goes, before anything is cut off or appended that
+ * might make it seem to fit again, and all is read as if there had never been one.
+ */
+async function loadSnapshot(options: RecoveryOptions): Promise<Covered | undefined> {
+  const { log, index, snapshots, partition } = options
+  const found = await snapshots.read()
+  const last = found === undefined ? undefined : lastCovered(log, found.head)
+  const at = found === undefined || last === undefined ? undefined : await soundUpTo(log, found.head, partition)
+  if (found === undefined || last === undefined || at === undefined) {
+    await snapshots.remove()
+    return undefined
+  }
+  const tags: number[] = [0]
+  for (const [number, { tag, liveBytes, tombstoneBytes }] of found.head.segments.entries()) {
+    const segment = log.segments[number] as Segment
+    tags[tag] = segment.tag
+    segment.liveBytes = liveBytes
+    segment.tombstoneBytes = tombstoneBytes
+  }
+  index.load(found.head.index, found.index, tags)
+  return { at, wholeSegments: found.head.segments.length - 1, last }
+}
+
+/** The last of the segments that the snapshot covers, if it has all of them and they are long enough. */
+function lastCovered(log: SegmentLog, { segments: covered }: SnapshotHead): Covered['last'] | undefined {
+  const fits = covered.every(({ id, bytes }, at) => {
+    const segment = log.segments[at]
+    if (segment?.id !== id || segment.file.sizeBytes < bytes) return false
+    return at < covered.length - 1 ? segment.closedBytes === bytes : segment.closedBytes === undefined || segment.closedBytes >= bytes
+  })
+  const last = covered.at(-1)
+  const segment = log.segments[covered.length - 1]
+  return fits && last !== undefined && segment !== undefined ? { segment, bytes: last.bytes } : undefined
+}
+
+/** Where the store stands behind what is covered; `undefined` where that is damaged, or not what the snapshot was made of. Nothing but checksums: most of the time goes into indexing. */
+async function soundUpTo(log: SegmentLog, head: SnapshotHead, partition: number): Promise<StorePosition | undefined> {
+  let at: StorePosition | undefined
+  for (const [number, covered] of head.segments.entries()) {
+    const end = await checkSegment(log.segments[number] as Segment, covered, partition)
+    if (end === 'bad') return undefined
+    at = end ?? at
+  }
+  return at?.position === head.position ? at : undefined
+}
+
+async function checkSegment(segment: Segment, { bytes }: CoveredSegment, partition: number): Promise<StorePosition | undefined | 'bad'> {
+  const scanner = new FrameScanner(segment.file, bytes, WINDOW_BYTES)
+  const cursor = new BatchCursor()
+  let at: StorePosition | undefined
+  for (let next = scanner.next(); next !== 'end'; next = scanner.next()) {
+    if (next === 'bad') return 'bad'
+    if (next === 'more') await scanner.fill()
+    else if (scanner.frame !== undefined) {
+      const { batches, fields } = scanner.frame
+      if (fields.partition !== partition || !batches.every((batch) => isSound(cursor, batch))) return 'bad'
+      at = positionAfter(fields)
+    }
+  }
+  return at
+}
+
+function isSound(cursor: BatchCursor, { bytes, start, end }: FramedBatch): boolean {
+  cursor.reset(bytes, start, end)
+  try {
+    return cursor.nextBatch() && cursor.batchEnd === end
+  } catch (error) {
+    if (error instanceof CorruptBatchError) return false
+    throw error
+  }
 }
 
 function readFrameInto(
