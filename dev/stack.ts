@@ -19,6 +19,8 @@ export interface StackOptions {
   readonly kafkaSettings?: Readonly<Record<string, string>>
   /** Heap of each broker. Default: 512. */
   readonly kafkaHeapMb?: number
+  /** See `KafkaOptions`. */
+  readonly kafkaQuickCompiler?: boolean
   /** A proxy before each broker, in the order of their ids; `EmbeddedStack.brokers` goes past them. */
   readonly kafkaProxied?: readonly BrokerProxy[]
   /** Services of one's own: what has an address here is not started, nor installed. */
@@ -75,9 +77,9 @@ interface Servers {
 
 /** All at once. If one fails, the others are ended: nothing stays behind that nobody knows of. */
 async function startServers(dataDir: string, options: StackOptions, onProgress: (line: string) => void): Promise<Servers> {
-  const { own = {}, brokers, kafkaSettings: settings, kafkaHeapMb: heapMb, kafkaProxied: proxied } = options
+  const { own = {}, brokers, kafkaSettings: settings, kafkaHeapMb: heapMb, kafkaProxied: proxied, kafkaQuickCompiler: quickCompiler } = options
   const [kafka, postgres, mongo] = await Promise.allSettled([
-    own.brokers === undefined ? startKafka({ dataDir, brokers, settings, heapMb, proxied, onProgress }) : undefined,
+    own.brokers === undefined ? startKafka({ dataDir, brokers, settings, heapMb, proxied, quickCompiler, onProgress }) : undefined,
     own.postgres === undefined ? startPostgres({ dataDir }) : undefined,
     own.mongo === undefined ? startMongo({ dataDir, onProgress }) : undefined,
   ])

@@ -9,7 +9,7 @@ import { type ChaosOptions, runChaos } from './run/run-chaos.ts'
 
 const HELP = `npm run chaos -- --minutes N --seed S   the trade store on real brokers and databases, under faults that the seed draws
 
-Three brokers, three processors, two sinks of each kind, PostgreSQL and MongoDB run on this machine, with proxies between them, while another client than ours sends
+Three brokers, three processors, two sinks of each kind, a gateway, PostgreSQL and MongoDB run on this machine, with proxies between them, while another client than ours sends
 trades. In the end everything heals, what was sent is worked off, and all that came out is compared. Exit code 0: every check held.
 
   --minutes N     how long faults are made (default 5); starting, draining and comparing take about one more
@@ -24,6 +24,8 @@ trades. In the end everything heals, what was sent is worked off, and all that c
 
 /** As for the command line of the product: wrong arguments. */
 const USAGE = 2
+/** As a shell has it. */
+const INTERRUPTED = 130
 
 process.exitCode = await main()
 
@@ -46,7 +48,12 @@ async function run({ seed, minutes, rate, partitions, kinds, report: reportFolde
   const startMs = performance.now()
   const onProgress = (line: string) => process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(5)} s  ${line}\n`)
   onProgress(`seed ${seed}, ${minutes} min; data in ${folder}`)
-  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, signal: stop.signal, onProgress })
+  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, signal: stop.signal, onProgress }).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error
+    // All processes have ended; timers of what was under way are no reason to wait.
+    process.stderr.write(`interrupted; data and logs: ${folder}\n`)
+    return process.exit(INTERRUPTED)
+  })
   mkdirSync(reportFolder, { recursive: true })
   const file = join(reportFolder, `chaos-${seed}`)
   writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)

@@ -1,6 +1,7 @@
 import type { Check } from '../../../cli/self-check/check.ts'
 import { seconds } from './draw.ts'
 import type { UnaskedExit } from './fleet.ts'
+import type { HttpReport } from './http-load.ts'
 import type { FaultRecord } from './nemesis.ts'
 import type { RecoveryTimes } from './recovery.ts'
 import type { UnavailabilityReport } from './unavailability.ts'
@@ -29,6 +30,7 @@ export interface ChaosReport {
   readonly impossible: readonly string[]
   /** By proxies, after the server had acted. */
   readonly answersLost: number
+  readonly http: HttpReport
   readonly unavailability: UnavailabilityReport
   /** Roles that ended by themselves. */
   readonly restarts: readonly UnaskedExit[]
@@ -42,12 +44,12 @@ export function describeFault({ what, atS, together, ...times }: FaultRecord): s
 }
 
 export function markdownOf(report: ChaosReport): string {
-  const { seed, minutes, ratePerS, partitions, records, faults, unavailability, checks } = report
+  const { seed, minutes, ratePerS, partitions, records, faults, http, unavailability, checks } = report
   return `# Chaos: seed ${seed}, ${minutes} min
 
 ${report.held ? 'Every check held.' : '**Some checks did not hold.**'} Begun ${report.startedAt}; ${report.elapsedS.toFixed(0)} s in all, with starting, draining and comparing.
 
-Three brokers (KRaft, replication 3, min.insync.replicas 2), three processors, two sinks of each kind, PostgreSQL, MongoDB (a replica set of one), on loopback, behind proxies. Load by kafkajs:
+Three brokers (KRaft, replication 3, min.insync.replicas 2), three processors, two sinks of each kind, a gateway, PostgreSQL, MongoDB (a replica set of one), on loopback, behind proxies. Load by kafkajs:
 ${ratePerS} records/s over ${partitions} partitions. Session ${TIMES.sessionTimeoutMs / 1000} s (sinks 10 s), transactions ${TIMES.transactionTimeoutMs / 1000} s.
 
 ## Checks
@@ -57,6 +59,7 @@ ${checks.map(({ name, held, detail }) => `| ${name} | ${held ? 'yes' : '**no**'}
 
 ## Records
 ${records.sent} sent, ${records.acknowledged} acknowledged, ${records.givenUp} given up by the client (in the log or not), ${records.committedAuditEntries} audit entries committed.
+${http.accepted} more came through the gateway; ${http.repeated} of its requests failed and were repeated, one trade for ${seconds(http.longestMs)}.
 ${report.answersLost} answers were lost after the server had acted.
 
 ## Recovery by kind of fault

@@ -2,7 +2,7 @@ import type { Mulberry32 } from '../../../bench/workload/workload.ts'
 import type { ChaosWorld } from './world.ts'
 
 /** Faults of one area are never there at the same time. */
-export type Area = 'processors' | 'sinks' | 'brokers' | 'databases' | 'network'
+export type Area = 'processors' | 'sinks' | 'brokers' | 'databases' | 'network' | 'gateway'
 
 export interface Fault {
   /** For people: what, to whom, for how long. */

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import type { Role } from '../../../cli/demo/role.ts'
+import type { GatewayStatus } from '../../../cli/gateway-status.ts'
 import type { ProcessorStatus } from '../../../cli/processor-status.ts'
 import type { SinkStatus } from '../../../cli/sink-status.ts'
 import { until } from '../../support/until.ts'
 import type { TradeEnvironment } from '../../support/trade-environment.ts'
 
-export type MemberKind = 'processor' | 'postgres' | 'mongo'
+export type MemberKind = 'processor' | 'postgres' | 'mongo' | 'gateway'
 
-/** A place in the fleet: a processor with its folder, or a sink with its instance id. It may be filled or not. */
+/** A place in the fleet: a processor with its folder, a sink with its instance id, the gateway. It may be filled or not. */
 export interface Member {
   readonly name: string
   readonly kind: MemberKind
@@ -22,8 +23,16 @@ export interface UnaskedExit {
   readonly lastWords: string
 }
 
+export interface FleetOptions {
+  readonly brokers: string
+  /** Of the gateway. */
+  readonly listen: string
+  /** Why a member may end by itself at the moment; `started`: it had got over its start. */
+  readonly excuse: (member: Member, started: boolean) => string | undefined
+}
+
 interface Filled extends Member {
-  readonly role: Role<ProcessorStatus | SinkStatus>
+  readonly role: Role<ProcessorStatus | SinkStatus | GatewayStatus>
   /** We ended it. */
   isAsked: boolean
   isPaused: boolean
@@ -37,22 +46,20 @@ export const MEMBERS: readonly Member[] = [
   ...['p1', 'p2', 'p3', 'p4'].map((name): Member => ({ name, kind: 'processor' })),
   ...['postgres-a', 'postgres-b'].map((name): Member => ({ name, kind: 'postgres' })),
   ...['mongo-a', 'mongo-b'].map((name): Member => ({ name, kind: 'mongo' })),
+  { name: 'gateway', kind: 'gateway' },
 ]
 
 /** The roles, each a process. What ends by itself is started again, as any supervisor would, and written down. */
 export class Fleet {
   readonly unasked: UnaskedExit[] = []
   readonly #environment: TradeEnvironment
-  readonly #brokers: string
   readonly #running = new Map<string, Filled>()
-  readonly #excuse: (member: Member, started: boolean) => string | undefined
+  readonly #options: FleetOptions
   #isOver = false
 
-  /** `excuse`: why a member may end by itself at the moment; `started`: it had got over its start. */
-  constructor(environment: TradeEnvironment, options: { brokers: string; excuse: (member: Member, started: boolean) => string | undefined }) {
+  constructor(environment: TradeEnvironment, options: FleetOptions) {
     this.#environment = environment
-    this.#brokers = options.brokers
-    this.#excuse = options.excuse
+    this.#options = options
   }
 
   folderOf(processor: string): string {
@@ -68,11 +75,7 @@ export class Fleet {
     const member = MEMBERS.find((candidate) => candidate.name === name)
     if (member === undefined) throw new Error(`there is no member ${name}`)
     if (this.#running.has(name)) return
-    const brokers = { 'kafka.brokers': this.#brokers }
-    const role =
-      member.kind === 'processor'
-        ? this.#environment.processor({ name, settings: { ...brokers, 'data.dir': this.folderOf(name) } })
-        : this.#environment.sink(member.kind, { name, settings: { ...brokers, 'sink.instanceId': name } })
+    const role = this.#role(member)
     const filled: Filled = { ...member, role, isAsked: false, isPaused: false }
     this.#running.set(name, filled)
     void role.ended.then(() => this.#ended(filled))
@@ -92,7 +95,10 @@ export class Fleet {
     const member = this.#running.get(name)
     if (member === undefined) return
     member.isAsked = true
-    if (!(await member.role.stop(STOP_TIMEOUT_MS))) throw new Error(`${name} did not end in order (${member.role.exit}): ${this.#lastWords(name)}`)
+    const isYoung = member.role.status === undefined
+    const hasEndedWell = await member.role.stop(STOP_TIMEOUT_MS)
+    // Told before it listened for it: that ends any process, and it had not begun with anything.
+    if (!hasEndedWell && !(isYoung && member.role.exit === 'SIGTERM')) throw new Error(`${name} did not end in order (${member.role.exit}): ${this.#lastWords(name)}`)
   }
 
   /** Resolves when the kernel has stopped it. */
@@ -111,10 +117,6 @@ export class Fleet {
     member.role.kill('SIGCONT')
   }
 
-  status(name: string): ProcessorStatus | SinkStatus | undefined {
-    return this.#running.get(name)?.role.status
-  }
-
   /** All in order, side by side. From here on nothing is started again. */
   async stopAll(): Promise<void> {
     this.#isOver = true
@@ -128,11 +130,23 @@ export class Fleet {
     this.#isOver = true
   }
 
+  #role({ name, kind }: Member): Filled['role'] {
+    const brokers = { 'kafka.brokers': this.#options.brokers }
+    switch (kind) {
+      case 'processor':
+        return this.#environment.processor({ name, settings: { ...brokers, 'data.dir': this.folderOf(name) } })
+      case 'gateway':
+        return this.#environment.gateway({ name, settings: { ...brokers, 'http.listen': this.#options.listen } })
+      default:
+        return this.#environment.sink(kind, { name, settings: { ...brokers, 'sink.instanceId': name } })
+    }
+  }
+
   #ended(member: Filled): void {
     const { name, role } = member
     this.#running.delete(name)
     if (member.isAsked || this.#isOver) return
-    const excuse = this.#excuse(member, role.status !== undefined)
+    const excuse = this.#options.excuse(member, role.status !== undefined)
     this.unasked.push({ name, exit: role.exit ?? 'unknown', excuse, lastWords: this.#lastWords(name) })
     // at once it would only meet the same again
     setTimeout(() => {

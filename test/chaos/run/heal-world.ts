@@ -1,4 +1,5 @@
 import { until } from '../../support/until.ts'
+import { GATEWAY } from './gateway-faults.ts'
 import { signalService } from './pause-service.ts'
 import { PROCESSORS } from './processor-faults.ts'
 import { SINKS } from './sink-faults.ts'
@@ -14,7 +15,7 @@ export async function healWorld(world: ChaosWorld): Promise<void> {
   smallDisk?.free()
   excuses.smallDisk = undefined
   excuses.start = undefined
-  for (const name of [...PROCESSORS, ...SINKS]) {
+  for (const name of [...PROCESSORS, ...SINKS, GATEWAY]) {
     fleet.resume(name)
     fleet.start(name)
   }

@@ -7,7 +7,9 @@ import { recordChanges } from './check-versions.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { finalChecks } from './final-checks.ts'
 import { ForeignLoad } from './foreign-load.ts'
+import { GATEWAY } from './gateway-faults.ts'
 import { healWorld } from './heal-world.ts'
+import { HttpLoad } from './http-load.ts'
 import { Nemesis } from './nemesis.ts'
 import { PROCESSORS } from './processor-faults.ts'
 import { SINKS } from './sink-faults.ts'
@@ -25,7 +27,7 @@ export interface ChaosOptions {
   readonly partitions: number
   /** Kinds of faults. Default: all. */
   readonly kinds?: readonly string[] | undefined
-  /** No further faults; the rest as usual. */
+  /** Ends everything by force: then `runChaos` throws. */
   readonly signal?: AbortSignal
   readonly onProgress: (line: string) => void
 }
@@ -41,17 +43,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   options.onProgress('starting three brokers, PostgreSQL, MongoDB and the trade store')
   const world = await ChaosWorld.create({ folder: options.folder, partitions: options.partitions })
   try {
-    const run = await ChaosRun.start(world, options)
-    return { ...(await run.toTheEnd()), startedAt: startedAt.toISOString(), elapsedS: (Date.now() - startedAt.getTime()) / 1000 }
+    const toTheEnd = async () => (await ChaosRun.start(world, options)).toTheEnd()
+    const outcome = await Promise.race([toTheEnd(), aborted(options.signal)])
+    return { ...outcome, startedAt: startedAt.toISOString(), elapsedS: (Date.now() - startedAt.getTime()) / 1000 }
   } finally {
     await world.close()
   }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () => reject(new Error('interrupted'))
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+  })
 }
 
 class ChaosRun {
   readonly #world: ChaosWorld
   readonly #options: ChaosOptions
   readonly #load: ForeignLoad
+  readonly #http: HttpLoad
   readonly #watch: CommitWatch
   readonly #nemesis: Nemesis
   readonly #fromMs = Date.now()
@@ -61,6 +73,7 @@ class ChaosRun {
     this.#world = world
     this.#options = options
     this.#load = parts.load
+    this.#http = new HttpLoad(`http://${world.listen}`)
     this.#watch = parts.watch
     this.#nemesis = parts.nemesis
   }
@@ -69,7 +82,7 @@ class ChaosRun {
   static async start(world: ChaosWorld, options: ChaosOptions): Promise<ChaosRun> {
     const { environment, direct, fleet } = world
     const { seed, partitions, ratePerS, onProgress } = options
-    for (const name of [...PROCESSORS, ...SINKS]) fleet.start(name)
+    for (const name of [...PROCESSORS, ...SINKS, GATEWAY]) fleet.start(name)
     await until('the tables are there', () => recordChanges(direct.postgres))
     const workload = new MixedWorkload({ seed, businessDate: BUSINESS_DATE, keys: KEYS, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } })
     const load = new ForeignLoad({ brokers: direct.brokers, topic: environment.topics.ingested, partitions, workload, ratePerS })
@@ -88,22 +101,21 @@ class ChaosRun {
   async toTheEnd(): Promise<Omit<ChaosReport, 'startedAt' | 'elapsedS'>> {
     const { seed, minutes, ratePerS, partitions, folder } = this.#options
     const stopLoad = new AbortController()
-    const loading = this.#load.run(stopLoad.signal)
-    const unavailability = new Unavailability(this.#watch, this.#load)
+    const loading = Promise.all([this.#load.run(stopLoad.signal), this.#http.run(stopLoad.signal)])
+    // Looked at when the faults are over.
+    loading.catch(() => {})
     const status = setInterval(() => this.#options.onProgress(this.#status), STATUS_EVERY_MS)
-    let unavailable: UnavailabilityReport
+    let unavailability: UnavailabilityReport
     let checks: readonly Check[]
     try {
-      await this.#faults()
-      unavailable = unavailability.stop()
+      unavailability = await this.#faults()
       this.#options.onProgress('everything heals; what has been sent is worked off')
-      await healWorld(this.#world)
+      await this.#orViolation(() => healWorld(this.#world))
       stopLoad.abort()
-      await loading
+      await this.#orViolation(() => loading)
       checks = await this.#drainAndCompare()
     } finally {
       clearInterval(status)
-      unavailability.stop()
       stopLoad.abort()
       await this.#watch.close()
     }
@@ -114,18 +126,16 @@ class ChaosRun {
     const impossible = [...this.#nemesis.impossible]
     const answersLost = this.#world.allProxies.reduce((sum, { lost }) => sum + lost, 0)
     const records = { sent, acknowledged, givenUp: unknown, committedAuditEntries: audits }
-    return { seed, minutes, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, unavailability: unavailable, restarts: this.#world.fleet.unasked, checks }
+    return { seed, minutes, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, http: this.#http.report, unavailability, restarts: this.#world.fleet.unasked, checks }
   }
 
-  async #faults(): Promise<void> {
+  async #faults(): Promise<UnavailabilityReport> {
     const { signal = new AbortController().signal } = this.#options
-    try {
-      await until('all partitions are being processed', () => this.#watch.committedSerials.every((serial) => serial >= 0))
-      await this.#nemesis.run(signal)
-    } catch (error) {
-      // What is broken is looked at in the end, like everything else.
-      this.#violations.push(error instanceof Error ? error.message : String(error))
-    }
+    await until('all partitions are being processed', () => this.#watch.committedSerials.every((serial) => serial >= 0))
+    const unavailability = new Unavailability(this.#watch, this.#load)
+    // What is broken is looked at in the end, like everything else.
+    await this.#orViolation(() => this.#nemesis.run(signal))
+    return unavailability.stop()
   }
 
   async #drainAndCompare(): Promise<Check[]> {
@@ -143,7 +153,7 @@ class ChaosRun {
     if (!drained) fleet.abandon()
     this.#options.onProgress('comparing')
     const compared = await finalChecks(this.#world, this.#load, { fromMs: this.#fromMs, toMs })
-    return [...compared, ...this.#ownChecks()]
+    return [...compared, await this.#http.check(environment.client, topics.audit), ...this.#ownChecks()]
   }
 
   #ownChecks(): Check[] {
@@ -173,7 +183,7 @@ class ChaosRun {
     await until(`${what} is worked off`, look, { deadlineMs: DRAIN_STALLED_MS, progress: () => least, describe: () => `At best ${least} records were left.` })
   }
 
-  async #orViolation(act: () => Promise<void>): Promise<boolean> {
+  async #orViolation(act: () => Promise<unknown>): Promise<boolean> {
     try {
       await act()
       return true

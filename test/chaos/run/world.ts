@@ -44,22 +44,25 @@ export class ChaosWorld {
   readonly excuses: { start: string | undefined; smallDisk: string | undefined }
   /** Past the proxies. */
   readonly direct: { readonly brokers: string; readonly postgres: string; readonly mongo: string }
+  /** `host:port` of the gateway. */
+  readonly listen: string
 
-  private constructor(parts: Pick<ChaosWorld, 'stack' | 'proxies' | 'environment' | 'smallDisk' | 'direct'> & { proxiedBrokers: string }) {
+  private constructor(parts: Pick<ChaosWorld, 'stack' | 'proxies' | 'environment' | 'smallDisk' | 'direct' | 'listen'> & { proxiedBrokers: string }) {
     this.stack = parts.stack
     this.proxies = parts.proxies
     this.environment = parts.environment
     this.smallDisk = parts.smallDisk
     this.direct = parts.direct
+    this.listen = parts.listen
     this.excuses = { start: undefined, smallDisk: undefined }
-    this.fleet = new Fleet(parts.environment, { brokers: parts.proxiedBrokers, excuse: (member, started) => this.#excuse(member, started) })
+    this.fleet = new Fleet(parts.environment, { brokers: parts.proxiedBrokers, listen: parts.listen, excuse: (member, started) => this.#excuse(member, started) })
   }
 
   static async create({ folder, partitions }: { folder: string; partitions: number }): Promise<ChaosWorld> {
     const brokerPorts = await freePorts(2 * BROKERS)
     const proxied = Array.from({ length: BROKERS }, (_, at) => ({ listen: brokerPorts[2 * at] ?? 0, advertised: brokerPorts[2 * at + 1] ?? 0 }))
     const brokerProxies = await Promise.all(proxied.map(({ listen, advertised }, at) => TcpProxy.listen({ name: `broker ${at + 1}`, listenPort: advertised, targetPort: listen, tap: () => new KafkaTap() })))
-    const stack = await startStack({ dataDir: join(folder, 'stack'), brokers: 3, kafkaHeapMb: HEAP_MB, kafkaProxied: proxied, kafkaSettings: BROKER_SETTINGS })
+    const stack = await startStack({ dataDir: join(folder, 'stack'), brokers: 3, kafkaHeapMb: HEAP_MB, kafkaQuickCompiler: true, kafkaProxied: proxied, kafkaSettings: BROKER_SETTINGS })
     const postgres = await proxyBefore('PostgreSQL', stack.postgres)
     const mongo = await proxyBefore('MongoDB', stack.mongo)
     const data = join(folder, 'roles')
@@ -81,8 +84,9 @@ export class ChaosWorld {
       onLine: (line) => appendFileSync(log, `${new Date().toISOString()} ${line}\n`),
     })
     const proxies = { brokers: brokerProxies, postgres: postgres.proxy, mongo: mongo.proxy }
+    const [port = 0] = await freePorts(1)
     const direct = { brokers: stack.brokers, postgres: stack.postgres, mongo: databaseOf(stack.mongo) }
-    return new ChaosWorld({ stack, proxies, environment, smallDisk, direct, proxiedBrokers: proxied.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',') })
+    return new ChaosWorld({ stack, proxies, environment, smallDisk, direct, listen: `127.0.0.1:${port}`, proxiedBrokers: proxied.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',') })
   }
 
   get brokers(): readonly Service[] {
@@ -98,11 +102,13 @@ export class ChaosWorld {
     return topics.every(({ partitions }) => partitions.every(({ inSyncReplicas }) => inSyncReplicas.length === BROKERS))
   }
 
-  /** Ends all of it, by force. */
+  /** Ends all of it, by force: what is to be seen is in files. */
   async close(): Promise<void> {
     this.fleet.abandon()
     await this.environment.abandon()
     for (const proxy of this.allProxies) await proxy.close()
+    const { postgres, mongo } = this.stack.services
+    await Promise.all([...this.brokers, postgres, mongo].map((service) => service?.stop('kill')))
     await this.stack.stop()
     this.smallDisk?.unmount()
   }
