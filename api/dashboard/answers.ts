@@ -44,9 +44,9 @@ export interface StoreSize {
 }
 
 export interface TopologyAnswer {
-  readonly sub_topologies: readonly { readonly id: string | number; readonly nodes: readonly TopologyNode[] }[]
+  readonly sub_topologies: readonly { readonly id: number; readonly nodes: readonly TopologyNode[] }[]
   readonly lag: Readonly<Record<string, number>>
-  readonly stores: readonly (StoreSize & { readonly tasks: readonly string[] | number })[]
+  readonly stores: readonly (StoreSize & { /** How many have one. */ readonly tasks: number })[]
 }
 
 export interface GroupPartition {
@@ -144,11 +144,11 @@ export interface DeadLetter {
   readonly value_text: string | null
   readonly headers: readonly { readonly key: string; readonly value: string | null }[]
   readonly error: { readonly exception: string | null; readonly message: string | null; readonly topic: string | null; readonly partition: number | null; readonly offset: number | null }
-  readonly replays: readonly { readonly at: string; readonly by: string; readonly edited: boolean; readonly request_id?: string | null }[]
+  readonly replays: readonly { readonly at: string; readonly by: string; readonly edited: boolean; readonly request_id: string }[]
   /** Parts that did not fit and were left out. */
-  readonly dropped?: readonly string[]
+  readonly dropped: readonly string[]
   /** What a sink has refused is not: it lies in the topic that the processor writes. */
-  readonly replayable?: boolean
+  readonly replayable: boolean
 }
 
 /** One page of a list. */

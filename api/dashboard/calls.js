@@ -53,9 +53,9 @@ export function useAudit(filter) {
   return /** @type {Polled<Listed<import('./answers.ts').AuditEntry>>} */ (usePolled(`/audit-logs${query(filter)}`))
 }
 
-/** @param {string | undefined} cursor */
+/** Not by itself: hundreds may come in a second, and the one that is read must not move away. @param {string | undefined} cursor */
 export function useDeadLetters(cursor) {
-  return /** @type {Polled<Listed<import('./answers.ts').DeadLetter>>} */ (usePolled(`/dead-letters${query({ limit: 50, cursor })}`, { intervalMs: SLOW_MS }))
+  return /** @type {Polled<Listed<import('./answers.ts').DeadLetter>>} */ (usePolled(`/dead-letters${query({ limit: 50, cursor })}`))
 }
 
 /** @param {string} tradeId */

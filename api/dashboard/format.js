@@ -94,6 +94,11 @@ export function things(n, one, many = `${one}s`) {
   return `${whole.format(n)} ${n === 1 ? one : many}`
 }
 
+/** The name of an instance, without most of the UUID in it: its beginning tells it from the others. @param {string} name */
+export function shortName(name) {
+  return name.replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/, '$1…')
+}
+
 /** @param {string | number} moment */
 function iso(moment) {
   const date = new Date(moment)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, bytes, clockTime, count, dateTime, duration, milliseconds, rate, shortCount, things } from './format.js'
+import { ago, bytes, clockTime, count, dateTime, duration, milliseconds, rate, shortCount, shortName, things } from './format.js'
 
 test('numbers, short where they would not fit', () => {
   expect([count(1_284_903), count(null), shortCount(124_000), shortCount(12_440_000), shortCount(3.2e9)]).toEqual(['1,284,903', '–', '124,000', '12.4 M', '3.2 G'])
@@ -22,4 +22,8 @@ test('moments are UTC, and what is none is shown as it is', () => {
 
 test('one thing, many things', () => {
   expect([things(1, 'record'), things(2_000, 'record'), things(0, 'entry', 'entries')]).toEqual(['1 record', '2,000 records', '0 entries'])
+})
+
+test('the name of an instance, without most of the UUID in it', () => {
+  expect(['trades-b90cada1-d503-4f4b-a919-9870d8d4b860-0', 'trades-a-1'].map(shortName)).toEqual(['trades-b90cada1…-0', 'trades-a-1'])
 })

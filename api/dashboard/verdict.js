@@ -4,7 +4,7 @@
 /** @typedef {import('./answers.ts').Instance} Instance */
 /** @typedef {{ level: 'good' | 'warn' | 'bad', sentence: string, more: string | undefined }} Verdict */
 
-import { count, duration, things } from './format.js'
+import { count, duration, shortName, things } from './format.js'
 
 export const PART_NAMES = /** @type {Readonly<Record<string, string>>} */ ({ kafka: 'Kafka', processor: 'Processor', postgres: 'PostgreSQL', mongo: 'MongoDB' })
 
@@ -44,7 +44,7 @@ function troubleOf(sinks, instances) {
   const sink = sinks.find(({ state }) => state === 'stopped') ?? sinks.find(({ state }) => state === 'retrying') ?? sinks.find(({ state }) => state === 'paused')
   if (sink !== undefined) return { level: sink.state === 'stopped' ? 'bad' : 'warn', sentence: `${sink.group} is ${sink.state}.`, more: `${sink.lag === 0 ? 'Nothing waits for it.' : `${things(sink.lag, 'record')} ${sink.lag === 1 ? 'waits' : 'wait'} for it.`}` }
   const gone = instances.filter(({ reachable }) => !reachable)
-  if (gone.length > 0) return { level: 'warn', sentence: `${listed(gone.map(({ instance_id: id }) => id))} cannot be reached.`, more: gone[0]?.error }
+  if (gone.length > 0) return { level: 'warn', sentence: `${listed(gone.map(({ instance_id: id }) => shortName(id)))} cannot be reached.`, more: gone[0]?.error }
   const restoring = instances.flatMap(({ tasks }) => tasks.filter(({ state }) => /restor/i.test(state)))
   if (restoring.length > 0) return { level: 'warn', sentence: `${things(restoring.length, 'task')} ${restoring.length === 1 ? 'is' : 'are'} being restored.`, more: `${things(restoring.reduce((sum, task) => sum + (task.restore_remaining ?? 0), 0), 'record')} to go.` }
   return undefined

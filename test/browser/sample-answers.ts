@@ -56,7 +56,7 @@ const node = (name: string, type: TopologyNode['type'], rate: number, more: Part
 export const topology: TopologyAnswer = {
   sub_topologies: [
     {
-      id: '0',
+      id: 0,
       nodes: [
         node('trade.ingested-source', 'source', 1_976, { topics: ['trade.ingested'], successors: ['trade-rules'] }),
         node('trade-rules', 'processor', 1_976, { stores: ['trades', 'requests'], successors: ['processed-sink', 'expired-sink', 'repaired-sink', 'audit-sink', 'dead-letter-sink'] }),
@@ -70,8 +70,8 @@ export const topology: TopologyAnswer = {
   ],
   lag: { 'trade.ingested': 4_210, 'trade.processed': 120 },
   stores: [
-    { name: 'trades', entries: 1_385_121, size_bytes: 412_882_190, tasks: Array.from({ length: 12 }, (_, n) => `0_${n}`) },
-    { name: 'requests', entries: 88_021, size_bytes: 21_004_882, tasks: Array.from({ length: 12 }, (_, n) => `0_${n}`) },
+    { name: 'trades', entries: 1_385_121, size_bytes: 412_882_190, tasks: 12 },
+    { name: 'requests', entries: 88_021, size_bytes: 21_004_882, tasks: 12 },
   ],
 }
 
@@ -217,6 +217,8 @@ const letter = (n: number, value: Buffer, message: string, more: Partial<DeadLet
     { key: '__streams.errors.topic', value: 'trade.ingested' },
   ],
   error: { exception: 'UnreadableTradeError', message, topic: 'trade.ingested', partition: n % 4, offset: 88_201 + n },
+  dropped: [],
+  replayable: true,
   replays: [],
   ...more,
 })
@@ -225,7 +227,7 @@ export const deadLetters: Listed<DeadLetter> = {
   items: [
     letter(0, Buffer.from('{"trade_id":"T-20480","version":"3","counterparty_id":"CP-1","book_id":"RATES-LDN-2","maturity_date":"2027-05-20","created_date":"2026-12-11"}'), 'version: found the text "3", expected a number'),
     letter(1, Buffer.from([0xff, 0xfe, 0x7b, 0x00, 0x22, 0x00, 0x74, 0x00, 0x72, 0x00, 0x61, 0x00, 0x64, 0x00, 0x65, 0x00, 0x5f, 0x00, 0x69, 0x00, 0x64, 0x00]), 'not UTF-8: found byte 0xff at 0'),
-    letter(2, Buffer.from('{"trade_id":"T-20482","version":1'), 'not JSON: found the end of the text, expected , or }', { replays: [{ at: at(300), by: 'anonymous', edited: true }] }),
+    letter(2, Buffer.from('{"trade_id":"T-20482","version":1'), 'not JSON: found the end of the text, expected , or }', { replays: [{ at: at(300), by: 'anonymous', edited: true, request_id: '2-19b3-77ac' }] }),
   ],
   next: null,
 }

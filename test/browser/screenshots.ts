@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import type { AuditEntry, DeadLetter, Listed } from '../../api/dashboard/answers.ts'
+import type { AuditEntry, Listed } from '../../api/dashboard/answers.ts'
 import { PAGES } from './pages.ts'
 import { launch } from './system-browser.ts'
 
@@ -18,23 +18,21 @@ const PHONE = { width: 375, height: 812 }
 
 mkdirSync(folder, { recursive: true })
 const browser = await launch()
-const ids = await worthShowing(url)
+const trade = await worthShowing(url)
 for (const colorScheme of ['light', 'dark'] as const) await takeAll(browser, colorScheme)
 await browser.close()
 
-/** A trade with more than one version, and a dead letter that can be read. */
-async function worthShowing(gateway: string): Promise<{ trade: string; letter: string }> {
-  const get = async <Item>(path: string) => ((await (await fetch(`${gateway}/api/v1${path}`)).json()) as Listed<Item>).items // as the schema of the call says
-  const [updated] = await get<AuditEntry>('/audit-logs?outcome=UPDATED&limit=1')
-  const letters = await get<DeadLetter>('/dead-letters')
-  const letter = letters.find(({ value_text: text, replayable, trade_id: id }) => text !== null && text.length > 100 && replayable && id !== null) ?? letters[0]
-  return { trade: updated?.trade_id ?? '', letter: letter?.id ?? '' }
+/** A trade with some versions. */
+async function worthShowing(gateway: string): Promise<string> {
+  const { items } = (await (await fetch(`${gateway}/api/v1/audit-logs?outcome=UPDATED&limit=100`)).json()) as Listed<AuditEntry> // as the schema of the call says
+  return items.find(({ version, trade_id: id }) => version !== null && version > 2 && version < 8 && id !== null && /^[\w-]+$/.test(id))?.trade_id ?? ''
 }
 
 async function takeAll(from: Browser, colorScheme: 'light' | 'dark'): Promise<void> {
   for (const { name, path, ready } of PAGES) {
     const page = await from.newPage({ viewport: WINDOW, colorScheme })
-    await page.goto(url + path.replace('{trade}', encodeURIComponent(ids.trade)).replace('{letter}', ids.letter))
+    await page.goto(url + (name === 'dead-letters' ? '/dead-letters' : path.replace('{trade}', encodeURIComponent(trade))))
+    if (name === 'dead-letters') await page.locator('tr', { hasText: 'expected' }).locator('th a').first().click()
     await page.waitForSelector(ready)
     await act(name, page, colorScheme)
     await page.waitForLoadState('load')

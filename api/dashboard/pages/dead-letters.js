@@ -19,11 +19,17 @@ export function DeadLetters({ query }) {
   const cursors = useCursors('dead letters')
   const letters = useDeadLetters(cursors.cursor)
   const id = query.get('id') ?? undefined
+  // One that was chosen stays, although newer ones have taken its place in the list.
+  const kept = useRef(/** @type {DeadLetter | undefined} */ (undefined))
   return html`
-    <h1>Dead letters</h1>
+    <div class="title">
+      <h1>Dead letters</h1>
+      <button type="button" onClick=${letters.refresh}>Look again</button>
+    </div>
     ${shownOf(letters, 'The dead letters', ({ items, next }) => {
       if (items.length === 0) return html`<${Empty} title="There are none"><p>Every record could be read, and every row was taken. Dead letters are kept for 30 days.</p><//>`
-      const letter = items.find((one) => one.id === id)
+      const letter = items.find((one) => one.id === id) ?? (kept.current?.id === id ? kept.current : undefined)
+      kept.current = letter
       return html`
         <div class="columns letters" data-chosen=${id !== undefined}>
           <div class="letter-list">
@@ -64,7 +70,7 @@ function Letter({ letter, onReplayed }) {
         <div><dt>Exception</dt><dd class="id">${error.exception ?? '–'}</dd></div>
         <div><dt>Key</dt><dd class="id">${key === undefined ? 'null' : keyText(key)}</dd></div>
       </dl>
-      <${Value} value=${value} text=${letter.value_text} isDropped=${letter.dropped?.includes('value') ?? false} />
+      <${Value} value=${value} text=${letter.value_text} isDropped=${letter.dropped.includes('value')} />
       ${
         headers.length > 0 &&
         html`<details><summary>${count(headers.length)} headers</summary><dl class="facts">${headers.map(({ key: name, value: text }) => html`<div><dt class="id">${name}</dt><dd class="id">${text ?? 'null'}</dd></div>`)}</dl></details>`
@@ -74,7 +80,7 @@ function Letter({ letter, onReplayed }) {
         ${replays.length === 0 ? html`<p class="nothing">Not yet.</p>` : html`<ul class="replays">${replays.map(({ at, by, edited }) => html`<li><time datetime=${at}>${dateTime(at)}</time> by ${by}, ${edited ? 'edited' : 'as it was'}</li>`)}</ul>`}
       </section>
       ${
-        letter.replayable === false
+        !letter.replayable
           ? html`<p class="note"><strong>It cannot be sent again from here.</strong> A sink refused it: its topic belongs to the processor. Send a trade that the database takes; the row follows.</p>`
           : html`<${Replay} letter=${letter} value=${value} onReplayed=${onReplayed} />`
       }
@@ -115,7 +121,7 @@ function Value({ value, text, isDropped }) {
 
 /** @param {{ letter: DeadLetter, value: Uint8Array | undefined, onReplayed: () => void }} props */
 function Replay({ letter, value, onReplayed }) {
-  const isDropped = letter.dropped?.includes('value') ?? false
+  const isDropped = letter.dropped.includes('value')
   const isText = letter.value_text !== null || isDropped
   const original = isText ? (letter.value_text ?? '') : value === undefined ? '' : toHex(value)
   const [edited, setEdited] = useState(original)

@@ -2,7 +2,7 @@ import { useRef } from 'preact/hooks'
 import { useGroups } from '../calls.js'
 import { count, duration } from '../format.js'
 import { html } from '../html.js'
-import { Mark } from '../parts/outcome.js'
+import { InstanceName, Mark } from '../parts/outcome.js'
 import { Sparkline } from '../parts/sparkline.js'
 import { Empty, shownOf } from '../parts/states.js'
 import { Table } from '../parts/table.js'
@@ -74,7 +74,7 @@ function columnsOf(group, trends) {
     { name: 'Lag', isNumber: true, sortBy: ({ lag }) => lag, cell: ({ lag }) => html`<b data-heat=${heatOf(lag)}>${count(lag)}</b>` },
     { name: 'in time', isNumber: true, sortBy: ({ lag_seconds: seconds }) => seconds ?? -1, cell: ({ lag_seconds: seconds }) => duration(seconds) },
     { name: 'Trend', className: 'wide-trend', cell: (partition) => html`<${Trend} values=${trends.of(nameOf(group, partition))} />` },
-    { name: 'Owner', className: 'wide-owner', sortBy: ({ owner }) => owner ?? '', cell: ({ owner }) => (owner === null ? html`<${Mark} level="warn">nobody<//>` : html`<span class="id">${owner}</span>`) },
+    { name: 'Owner', className: 'wide-owner', sortBy: ({ owner }) => owner ?? '', cell: ({ owner }) => (owner === null ? html`<${Mark} level="warn">nobody<//>` : html`<${InstanceName} of=${owner} />`) },
   ]
 }
 

@@ -1,5 +1,5 @@
 import { useInstances } from '../calls.js'
-import { bytes, clockTime, count, dateTime, duration, rate, things } from '../format.js'
+import { bytes, clockTime, count, dateTime, duration, rate, shortName, things } from '../format.js'
 import { html } from '../html.js'
 import { byNumber, movesOf } from '../moves.js'
 import { Mark } from '../parts/outcome.js'
@@ -38,7 +38,7 @@ function InstanceView({ instance, nowMs }) {
   return html`
     <section aria-labelledby=${`instance-${role}-${id}`} class="group">
       <div class="group-head">
-        <h2 id=${`instance-${role}-${id}`}><span class="name">${id}</span> <span>${role}</span></h2>
+        <h2 id=${`instance-${role}-${id}`}><span class="name" title=${id}>${shortName(id)}</span> <span>${role}</span></h2>
         <dl class="inline">
           <div><dt>State</dt><dd><${Mark} level=${reachable ? (restoring > 0 || state === 'paused' || state === 'retrying' ? 'warn' : 'good') : 'bad'}>${reachable ? (restoring > 0 ? `restoring ${restoring} of ${tasks.length}` : (state ?? 'running')) : 'not reached'}<//></dd></div>
           <div><dt>Up for</dt><dd>${startedAt === null ? '–' : duration((nowMs - Date.parse(startedAt)) / 1_000)}</dd></div>
@@ -82,7 +82,7 @@ function Rebalances({ rebalances }) {
         return html`
           <li key=${`${rebalance.group} ${rebalance.generation} ${rebalance.at}`}>
             <p class="event-head"><time datetime=${rebalance.at} title=${dateTime(rebalance.at)}>${clockTime(rebalance.at)}</time><strong>${rebalance.group}</strong>${rebalance.generation !== null && html`<span>generation ${rebalance.generation}</span>`}</p>
-            ${moves.map(({ what, from, to }) => html`<p class="move">${what.join(', ')} <span>${from ?? 'nobody'} → ${to ?? 'nobody'}</span></p>`)}
+            ${moves.map(({ what, from, to }) => html`<p class="move">${what.join(', ')} <span>${shortName(from ?? 'nobody')} → ${shortName(to ?? 'nobody')}</span></p>`)}
             ${moves.length === 0 && html`<p class="origin">${before === undefined ? '' : 'Nothing moved. '}${ownersText(rebalance)}</p>`}
           </li>
         `
@@ -94,5 +94,5 @@ function Rebalances({ rebalances }) {
 /** @param {Rebalance} rebalance */
 function ownersText({ owners }) {
   const all = Object.entries(owners)
-  return all.length === 0 ? 'It has no members.' : all.map(([owner, tasks]) => `${owner} has ${tasks.length}`).join(', ')
+  return all.length === 0 ? 'It has no members.' : all.map(([owner, tasks]) => `${shortName(owner)} has ${tasks.length}`).join(', ')
 }

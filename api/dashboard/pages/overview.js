@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks'
 import { useHealth, useHistory, useInstances, useSinks, useStatistics } from '../calls.js'
-import { bytes, count, milliseconds, rate, shortCount, things } from '../format.js'
+import { useConnection } from '../connection.js'
+import { bytes, count, milliseconds, rate, shortCount, shortName, things } from '../format.js'
 import { html } from '../html.js'
 import { Chart } from '../parts/chart.js'
 import { isRefused, Mark, OUTCOMES, outcomeName } from '../parts/outcome.js'
@@ -13,6 +14,8 @@ import { PART_NAMES, verdictOf } from '../verdict.js'
 /** @typedef {import('../answers.ts').Sink} Sink */
 
 const WINDOW_MS = 15 * 60_000
+/** A gateway that has just been started shows no quarter of an hour of nothing. */
+const SHORTEST_WINDOW_MS = 3 * 60_000
 const SERIES = ['--series-1', '--series-2', '--series-3', '--series-4']
 
 /** How it is, in one sentence, in four numbers, and over the last 15 minutes. */
@@ -23,20 +26,21 @@ export function Overview() {
   const instances = useInstances(10_000)
   const sinks = useSinks(10_000)
   const samples = history.data?.samples ?? []
+  const isLost = useConnection().state === 'lost'
   const verdict = verdictOf({ health: health.data, samples, sinks: sinks.data?.sinks, instances: instances.data?.instances })
   return html`
     <h1 class="unseen">Overview</h1>
-    <div class="verdict" data-level=${verdict?.level} role="status">
-      ${verdict === undefined ? html`<p class="sentence">${health.error === undefined ? 'Asking …' : 'Nothing is known yet.'}</p>` : html`<p class="sentence">${verdict.sentence}</p>`}
-      ${verdict?.more !== undefined && html`<p class="more">${verdict.more}</p>`}
+    <div class="verdict" data-level=${isLost ? 'unknown' : verdict?.level}>
+      <p class="sentence" role="status">${isLost ? 'Nobody knows: the gateway does not answer.' : (verdict?.sentence ?? (health.error === undefined ? 'Asking …' : 'Nothing is known yet.'))}</p>
+      <p class="more">${isLost ? (verdict === undefined ? '' : `Before that: ${verdict.sentence}`) : verdict?.more}</p>
     </div>
     <${Figures} last=${samples.at(-1)} />
     ${history.data === undefined && (history.error === undefined ? html`<${Loading} what="the last 15 minutes" />` : html`<${Failed} error=${history.error} what="The last 15 minutes" retry=${history.refresh} />`)}
     ${history.data !== undefined && html`<${Charts} samples=${samples} />`}
     <div class="columns thirds">
-      <${Outcomes} rates=${statistics.data?.rates_per_second} />
+      <${Outcomes} rates=${statistics.data?.rates_per_second} error=${statistics.error} />
       <${Parts} health=${health.data} instances=${instances.data?.instances} sinks=${sinks.data?.sinks} />
-      <${Kept} trades=${statistics.data?.trades} />
+      <${Kept} trades=${statistics.data?.trades} error=${statistics.error} />
     </div>
   `
 }
@@ -64,7 +68,7 @@ function Charts({ samples }) {
 function chartsOf(samples) {
   const times = samples.map(({ at }) => Date.parse(at))
   const toMs = times.at(-1) ?? Date.now()
-  const same = { times, window: /** @type {const} */ ([toMs - WINDOW_MS, toMs]) }
+  const same = { times, window: /** @type {const} */ ([Math.max(toMs - WINDOW_MS, Math.min(times[0] ?? toMs, toMs - SHORTEST_WINDOW_MS)), toMs]) }
   const groups = [...new Set(samples.flatMap(({ lag }) => Object.keys(lag)))].slice(0, SERIES.length)
   const refusals = OUTCOMES.filter((outcome) => isRefused(outcome) && samples.some((sample) => (sample.outcomes_per_second[outcome] ?? 0) > 0)).slice(0, SERIES.length)
   return [
@@ -101,8 +105,8 @@ function chartsOf(samples) {
   ]
 }
 
-/** @param {{ rates: Readonly<Record<string, number>> | undefined }} props */
-function Outcomes({ rates }) {
+/** @param {{ rates: Readonly<Record<string, number>> | undefined, error: Error | undefined }} props */
+function Outcomes({ rates, error }) {
   const shown = OUTCOMES.flatMap((outcome) => (rates?.[outcome] === undefined ? [] : [{ outcome, perSecond: rates[outcome] }]))
   const most = Math.max(0.001, ...shown.map(({ perSecond }) => perSecond))
   return html`
@@ -110,7 +114,7 @@ function Outcomes({ rates }) {
       <h2 id="outcomes">Outcomes <span>a second, over the last minute</span></h2>
       ${
         shown.length === 0
-          ? html`<p class="nothing">${rates === undefined ? 'Not known yet.' : 'Nothing was judged in the last minute.'}</p>`
+          ? html`<p class="nothing">${rates === undefined ? unknown(error) : 'Nothing was judged in the last minute.'}</p>`
           : html`
               <table class="bars">
                 <caption class="unseen">Outcomes a second, over the last minute</caption>
@@ -141,7 +145,7 @@ function Parts({ health, instances, sinks }) {
         ${(sinks ?? []).map(({ group, state }) => html`<li><${Mark} level=${state === 'running' ? 'good' : state === 'stopped' ? 'bad' : 'warn'}><a href="/sinks">${group}</a><//><span>${state}</span></li>`)}
         ${(instances ?? []).map(
           ({ instance_id: id, role, reachable, tasks, rss_bytes: rss }) => html`
-            <li><${Mark} level=${reachable ? 'good' : 'bad'}><a href="/instances">${id}</a><//><span>${!reachable ? 'not reached' : role === 'processor' ? `${things(tasks.length, 'task')}, ${bytes(rss)}` : bytes(rss)}</span></li>
+            <li><${Mark} level=${reachable ? 'good' : 'bad'}><a href="/instances" title=${id}>${shortName(id)}</a><//><span>${!reachable ? 'not reached' : role === 'processor' ? `${things(tasks.length, 'task')}, ${bytes(rss)}` : bytes(rss)}</span></li>
           `,
         )}
       </ul>
@@ -149,14 +153,14 @@ function Parts({ health, instances, sinks }) {
   `
 }
 
-/** @param {{ trades: Readonly<Record<string, number>> | undefined }} props */
-function Kept({ trades }) {
+/** @param {{ trades: Readonly<Record<string, number>> | undefined, error: Error | undefined }} props */
+function Kept({ trades, error }) {
   return html`
     <section aria-labelledby="kept">
       <h2 id="kept">Trades kept <span>rows in PostgreSQL</span></h2>
       ${
         trades === undefined
-          ? html`<p class="nothing">Not known yet.</p>`
+          ? html`<p class="nothing">${unknown(error)}</p>`
           : html`
               <dl class="pairs">
                 <div><dt><a href="/trades?expired=false">Live</a></dt><dd>${count(trades['live'])}</dd></div>
@@ -167,4 +171,9 @@ function Kept({ trades }) {
       }
     </section>
   `
+}
+
+/** @param {Error | undefined} error */
+function unknown(error) {
+  return error === undefined ? 'Not known yet.' : `Not known: ${error.message}`
 }

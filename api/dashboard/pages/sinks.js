@@ -1,10 +1,10 @@
 import { useRef, useState } from 'preact/hooks'
 import { send } from '../api.js'
 import { useSinks } from '../calls.js'
-import { count, milliseconds, rate, things } from '../format.js'
+import { count, milliseconds, rate, shortName, things } from '../format.js'
 import { html } from '../html.js'
 import { Dialog } from '../parts/dialog.js'
-import { Mark } from '../parts/outcome.js'
+import { InstanceName, Mark } from '../parts/outcome.js'
 import { Sparkline } from '../parts/sparkline.js'
 import { Empty, shownOf } from '../parts/states.js'
 import { Table } from '../parts/table.js'
@@ -15,7 +15,7 @@ import { directionOf, Trends } from '../trend.js'
 
 /** @type {readonly import('../parts/table.js').Column<SinkInstance>[]} */
 const COLUMNS = [
-  { name: 'Instance', isHeader: true, cell: ({ instance_id: id }) => html`<span class="id">${id}</span>` },
+  { name: 'Instance', isHeader: true, cell: ({ instance_id: id }) => html`<${InstanceName} of=${id} />` },
   { name: 'State', cell: ({ reachable, paused }) => html`<${Mark} level=${reachable ? (paused ? 'warn' : 'good') : 'bad'}>${reachable ? (paused ? 'paused' : 'running') : 'not reached'}<//>` },
   { name: 'Circuit', cell: ({ circuit }) => circuit !== null && html`<${Mark} level=${circuit === 'closed' ? 'good' : circuit === 'open' ? 'bad' : 'warn'}>${circuit}<//>` },
   { name: 'Rows /s', isNumber: true, cell: ({ rows_per_second: n }) => rate(n) },
@@ -94,7 +94,7 @@ function SinkView({ sink, lags, isStale, ask }) {
           ? html`<p class="nothing">No instance runs. ${lag > 0 && `${things(lag, 'record')} wait${lag === 1 ? 's' : ''} for one.`}</p>`
           : html`<${Table} caption=${`Instances of ${group}`} columns=${COLUMNS} rows=${instances} keyOf=${(/** @type {SinkInstance} */ instance) => instance.instance_id} isStale=${isStale} />`
       }
-      ${errors.map(({ id, error }) => html`<p class="note ${state === 'retrying' ? 'bad' : ''}" key=${id}><strong>Last error of ${id}:</strong> ${error}</p>`)}
+      ${errors.map(({ id, error }) => html`<p class="note ${state === 'retrying' ? 'bad' : ''}" key=${id}><strong>Last error of ${shortName(id)}:</strong> ${error}</p>`)}
     </section>
   `
 }

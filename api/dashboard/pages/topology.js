@@ -1,9 +1,11 @@
 import { useMemo, useState } from 'preact/hooks'
-import { useInstances, useTopology } from '../calls.js'
+import { useHistory, useInstances, useTopology } from '../calls.js'
+import { flowTo } from '../flows.js'
 import { bytes, count, duration, rate } from '../format.js'
 import { html } from '../html.js'
 import { layered } from '../layered-graph.js'
 import { byNumber } from '../moves.js'
+import { InstanceName } from '../parts/outcome.js'
 import { Empty, shownOf } from '../parts/states.js'
 import { Table } from '../parts/table.js'
 
@@ -19,6 +21,7 @@ const HOT_S = 10
 /** What flows where, how fast, and before which node it piles up. */
 export function Topology() {
   const topology = useTopology()
+  const outcomes = useHistory().data?.samples.at(-1)?.outcomes_per_second
   const [chosen, choose] = useState(/** @type {string | undefined} */ (undefined))
   return html`
     <h1>Topology</h1>
@@ -27,8 +30,8 @@ export function Topology() {
         ? html`<${Empty} title="No topology is known yet"><p>The processor tells it when it starts.</p><//>`
         : html`
             <${Key} />
-            ${answer.sub_topologies.map(({ id, nodes }) => html`<${Graph} key=${id} nodes=${boxesOf(nodes, answer)} chosen=${chosen} choose=${choose} />`)}
-            <${Details} answer=${answer} chosen=${chosen} />
+            ${answer.sub_topologies.map(({ id, nodes }) => html`<${Graph} key=${id} nodes=${boxesOf(nodes, answer, outcomes)} chosen=${chosen} choose=${choose} />`)}
+            <${Details} answer=${answer} node=${answer.sub_topologies.flatMap(({ nodes }) => boxesOf(nodes, answer, outcomes)).find(({ name }) => name === chosen)} />
           `,
     )}
   `
@@ -44,13 +47,14 @@ function Key() {
   `
 }
 
-/** @param {readonly TopologyNode[]} nodes @param {TopologyAnswer} answer @returns {readonly Box[]} */
-function boxesOf(nodes, { lag }) {
+/** @param {readonly TopologyNode[]} nodes @param {TopologyAnswer} answer @param {Readonly<Record<string, number>> | undefined} outcomes @returns {readonly Box[]} */
+function boxesOf(nodes, { lag }, outcomes) {
   return nodes
     .filter(({ type }) => type !== 'store')
     .map((node) => {
       const topic = node.type === 'processor' ? undefined : node.topics[0]
-      return { ...node, topic, lag: node.topics.some((one) => one in lag) ? node.topics.reduce((sum, one) => sum + (lag[one] ?? 0), 0) : undefined }
+      const perSecond = node.records_per_second ?? (node.type === 'sink' && topic !== undefined ? flowTo(topic, outcomes) : null)
+      return { ...node, topic, records_per_second: perSecond, lag: node.topics.some((one) => one in lag) ? node.topics.reduce((sum, one) => sum + (lag[one] ?? 0), 0) : undefined }
     })
 }
 
@@ -95,7 +99,7 @@ function Graph({ nodes, chosen, choose }) {
               <li key=${node.name} style=${{ left: `${x}px`, top: `${y}px`, width: `${BOX.width}px`, height: `${BOX.height}px` }}>
                 <button type="button" class="node" data-type=${node.type} data-heat=${heatOf(node)} aria-pressed=${node.name === chosen} onClick=${() => choose(node.name === chosen ? undefined : node.name)}>
                   <span class="node-name">${node.topic ?? node.name}</span>
-                  <span class="node-rate"><b>${rate(node.records_per_second)}</b> /s${node.lag !== undefined && node.lag > 0 ? html` · <b>${count(node.lag)}</b> wait` : ''}${node.type === 'processor' && node.stores.length > 0 ? ` · ${node.stores.length} stores` : ''}</span>
+                  <span class="node-rate">${node.records_per_second === null ? 'rate not known' : html`<b>${rate(node.records_per_second)}</b> /s`}${node.lag !== undefined && node.lag > 0 ? html` · <b>${count(node.lag)}</b> wait` : ''}${node.type === 'processor' && node.stores.length > 0 ? ` · ${node.stores.length} stores` : ''}</span>
                 </button>
               </li>
             `
@@ -106,17 +110,16 @@ function Graph({ nodes, chosen, choose }) {
   `
 }
 
-/** @param {{ answer: TopologyAnswer, chosen: string | undefined }} props */
-function Details({ answer, chosen }) {
-  const node = answer.sub_topologies.flatMap(({ nodes }) => nodes).find(({ name }) => name === chosen)
+/** @param {{ answer: TopologyAnswer, node: Box | undefined }} props */
+function Details({ answer, node }) {
   return html`
-    <div role="status" class="node-details">
+    <div class="node-details">
       ${node === undefined ? html`<${Stores} stores=${answer.stores} title="Stores" /><p class="nothing">Choose a node for its counts, stores and tasks.</p>` : html`<${NodeDetails} node=${node} answer=${answer} />`}
     </div>
   `
 }
 
-/** @param {{ node: TopologyNode, answer: TopologyAnswer }} props */
+/** @param {{ node: Box, answer: TopologyAnswer }} props */
 function NodeDetails({ node, answer }) {
   const lag = node.topics.reduce((sum, topic) => sum + (answer.lag[topic] ?? 0), 0)
   const stores = answer.stores.filter(({ name }) => node.stores.includes(name))
@@ -146,7 +149,7 @@ function Stores({ stores, title }) {
         { name: 'Store', isHeader: true, cell: ({ name }) => html`<span class="id">${name}</span>` },
         { name: 'Entries', isNumber: true, cell: ({ entries }) => count(entries) },
         { name: 'Size', isNumber: true, cell: ({ size_bytes: size }) => bytes(size) },
-        { name: 'Tasks', isNumber: true, cell: ({ tasks }) => count(typeof tasks === 'number' ? tasks : tasks.length) },
+        { name: 'Tasks', isNumber: true, cell: ({ tasks }) => count(tasks) },
       ])}
       rows=${stores}
       keyOf=${(/** @type {{ name: string }} */ { name }) => name}
@@ -165,7 +168,7 @@ function Tasks() {
       caption="Tasks"
       columns=${/** @type {import('../parts/table.js').Column<typeof tasks[number]>[]} */ ([
         { name: 'Task', isHeader: true, cell: ({ task }) => task },
-        { name: 'Instance', cell: ({ instance }) => html`<span class="id">${instance}</span>` },
+        { name: 'Instance', cell: ({ instance }) => html`<${InstanceName} of=${instance} />` },
         { name: 'State', cell: ({ state }) => state },
         { name: 'Records /s', isNumber: true, cell: ({ records_per_second: perSecond }) => rate(perSecond) },
         { name: 'Entries', isNumber: true, cell: ({ stores }) => count(stores.reduce((sum, { entries }) => sum + entries, 0)) },

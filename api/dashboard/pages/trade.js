@@ -90,7 +90,7 @@ function Event({ event }) {
       <p class="event-head">
         <time datetime=${event.timestamp}>${dateTime(event.timestamp)}</time>
         ${event.kind === 'audit' && html`<${Outcome} of=${String(event['outcome'])} />`}
-        ${event.kind === 'state' && html`<span class="outcome quiet">${event['deleted'] === true ? 'State removed' : `State of version ${shown(event['version']) ?? '?'}`}</span>`}
+        ${event.kind === 'state' && html`<span class="outcome quiet">${event['deleted'] === true ? 'State removed' : `New state, version ${shown(event['version']) ?? '?'}`}</span>`}
         ${event.kind === 'event' && html`<span class="outcome quiet">${String(event['event_type'] ?? 'event')}</span>`}
         ${event.kind === 'audit' && typeof event['version'] === 'number' && html`<span>version ${event['version']}</span>`}
       </p>

@@ -102,7 +102,7 @@ export function Journey({ journey }) {
   return html`
     <section class="journey" aria-labelledby="journey">
       <h2 id="journey">Its way <span class="id">${followed.tradeId}</span></h2>
-      <ol role="status">
+      <div role="status"><ol>
         <${Step} state="done" title="Written to Kafka" atMs=${writtenMs}><p class="origin">request <span class="id">${followed.requestId}</span></p><//>
         <${Step} state=${judged === undefined ? (failure === undefined ? 'now' : 'failed') : 'done'} title=${judged === undefined ? 'PENDING' : html`<${Outcome} of=${status?.outcome ?? 'INVALID'} />`} atMs=${judged?.atMs}>
           ${status?.reason && html`<p>${status.reason}</p>`}
@@ -115,7 +115,7 @@ export function Journey({ journey }) {
             <//>
           `
         }
-      </ol>
+      </ol></div>
       ${failure !== undefined && html`<p class="note bad" role="alert">${failure}</p>`}
       ${judged !== undefined && !hasRow && html`<p class="origin">The row in PostgreSQL stays as it was.</p>`}
       ${judged !== undefined && html`<p><a href=${tradePath(status?.trade_id ?? followed.tradeId)}>The whole story of this trade</a></p>`}

@@ -1,3 +1,4 @@
+import { shortName } from '../format.js'
 import { html } from '../html.js'
 
 /** @type {Readonly<Record<string, string>>} */
@@ -36,4 +37,9 @@ export function Outcome({ of }) {
 /** A state, with a mark. @param {{ level: 'good' | 'warn' | 'bad' | 'quiet', children?: unknown }} props */
 export function Mark({ level, children }) {
   return html`<span class=${`mark ${level}`}>${children}</span>`
+}
+
+/** An instance by its name, the whole of it in the title. @param {{ of: string }} props */
+export function InstanceName({ of }) {
+  return html`<span class="id" title=${of}>${shortName(of)}</span>`
 }
