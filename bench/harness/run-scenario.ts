@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { describeProfiles } from '../profile/describe-profiles.ts'
 import { BenchStack } from './bench-stack.ts'
 import { chartOf } from './chart.ts'
 import { describeMachine } from './machine.ts'
@@ -31,6 +32,7 @@ export async function runScenario<Kind extends Named>(scenario: Scenario<Kind>, 
   const contenders = chosen(scenario, options.peers)
   for (const contender of contenders) await contender.install?.()
   const began = performance.now()
+  const sinceMs = Date.now()
   const stack = await BenchStack.start({ databases: scenario.needsPostgres === true || contenders.some(({ needsPostgres }) => needsPostgres) })
   const stop = () => void stack.close().then(() => process.exit(130))
   process.once('SIGINT', stop).once('SIGTERM', stop)
@@ -40,6 +42,10 @@ export async function runScenario<Kind extends Named>(scenario: Scenario<Kind>, 
     const measured = await allRounds(scenario, contenders, context, options.rounds)
     const results = resultsOf({ scenario, contenders, measured, options, checks: context.checks, durationSeconds: Math.round((performance.now() - began) / 1000) })
     await write(results, options)
+    if (context.profileDirectory !== undefined) {
+      const budget = await describeProfiles(context.profileDirectory, { sinceMs, records: scenario.worksOff?.(options) })
+      if (budget !== undefined) context.say(`\nwhere the time of the stream thread went:\n\n${budget}`)
+    }
     return results
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)

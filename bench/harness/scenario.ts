@@ -37,6 +37,8 @@ export interface Scenario<Kind extends { name: string; title: string; settings: 
   readonly needsPostgres?: boolean
   /** All that may take part, ours first. */
   readonly contenders: readonly Kind[]
+  /** Records that every process of a contender works off, where that is always the same. */
+  worksOff?(options: ScenarioOptions): number
   prepare(context: ScenarioContext): Promise<void>
   /** One round of one contender, by case. */
   measure(context: ScenarioContext, contender: Kind): Promise<ReadonlyMap<string, Measurement>>

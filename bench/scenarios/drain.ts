@@ -30,6 +30,7 @@ export const drain: Scenario<Contender | ProducerTool> = {
   name: 'drain',
   metrics: METRICS,
   contenders: [...tradeContenders, producerTool],
+  worksOff: ({ records }) => records,
   async prepare(context) {
     const { stack, options, say } = context
     say(`preloading ${options.records.toLocaleString('en')} records`)
