@@ -16,8 +16,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values } = settings
   const brokers = await connectionOf(settings, 'brokers')
   const stop = stopRequested()
-  const prepared = await prepareProcessor({ settings: values, brokers, topologyModule: flags.get('topology') })
-  const workers = startWorkers(prepared, { settings: values, brokers, topologyModule: flags.get('topology') })
+  const workers = new StreamWorkers(values.threads, (line) => process.stderr.write(`${line}\n`))
+  const prepared = await prepare(workers, { settings: values, brokers, topologyModule: flags.get('topology') })
   const control = await serveControl(values['data.dir'], async (): Promise<ControlAnswer> => ({ expired: await workers.expire() }))
   const status = setInterval(() => tellParent(statusOf(workers)), STATUS_INTERVAL_MS)
   try {
@@ -33,12 +33,18 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function startWorkers(prepared: PreparedProcessor, options: { settings: PreparedProcessor['settings']; brokers: string; topologyModule: string | undefined }): StreamWorkers {
-  const names = Array.from({ length: options.settings.threads }, (_, number) => prepared.threadName(number))
-  return new StreamWorkers(
-    names.map((name, number) => ({ ...options, name, number, stateDirectory: prepared.stateDirectory, partitionCounts: [...prepared.partitionCounts], rules: prepared.rules })),
-    (line) => process.stderr.write(`${line}\n`),
-  )
+/** Starts the stream threads once all that they stand on is there. */
+async function prepare(workers: StreamWorkers, options: { settings: PreparedProcessor['settings']; brokers: string; topologyModule: string | undefined }): Promise<PreparedProcessor> {
+  try {
+    const prepared = await prepareProcessor(options)
+    const { stateDirectory, rules } = prepared
+    const partitionCounts = [...prepared.partitionCounts]
+    workers.start(Array.from({ length: options.settings.threads }, (_, number) => ({ ...options, name: prepared.threadName(number), number, stateDirectory, partitionCounts, rules })))
+    return prepared
+  } catch (error) {
+    await workers.terminate()
+    throw error
+  }
 }
 
 function statusOf(workers: StreamWorkers): ProcessorStatus {

@@ -10,7 +10,7 @@ export interface RunningRules {
   readonly deleteMemoryMs: number
 }
 
-/** What a worker is started with. It is copied into the worker, so it is plain data. */
+/** What a stream thread is started with. It is copied into the worker, so it is plain data. */
 export interface StreamWorkerData {
   readonly settings: Settings
   readonly brokers: string
@@ -25,7 +25,10 @@ export interface StreamWorkerData {
   readonly rules: RunningRules
 }
 
-export type ToWorker = { readonly type: 'stop'; readonly how: 'leave' | 'stay' } | { readonly type: 'expire'; readonly request: number }
+export type ToWorker =
+  | { readonly type: 'start'; readonly data: StreamWorkerData }
+  | { readonly type: 'stop'; readonly how: 'leave' | 'stay' }
+  | { readonly type: 'expire'; readonly request: number }
 
 export type FromWorker =
   | { readonly type: 'status'; readonly snapshot: ThreadSnapshot; readonly memory: number }

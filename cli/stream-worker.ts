@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { ApplicationTopology } from '../engine/application-topology.ts'
 import { StreamThread } from '../engine/stream-thread.ts'
 import { ByteView } from '../records/byte-view.ts'
@@ -17,12 +17,19 @@ const STATUS_INTERVAL_MS = 100
 /** Two answers of a fetch for one partition: one being processed, one waiting. */
 const MAX_BUFFERED_BYTES = 1_000_000
 
-// The parent starts this file with exactly this.
-const data = workerData as StreamWorkerData
 const port = parentPort
 if (port === null) throw new Error('stream-worker.ts runs in a worker thread; start the processor with: tradewind processor')
 
 const tell = (message: FromWorker) => port.postMessage(message)
+const started = Promise.withResolvers<StreamWorkerData>()
+/** What it is told to do before it can. */
+const early: ToWorker[] = []
+let hear: (message: ToWorker) => void = (message) => {
+  if (message.type === 'start') started.resolve(message.data)
+  else early.push(message)
+}
+port.on('message', (message: ToWorker) => hear(message))
+const data = await started.promise
 const { settings } = data
 const failpoint = failpointFromEnvironment()
 const application = await loadApplication(data.topologyModule, settings, data.rules)
@@ -56,10 +63,11 @@ const thread: StreamThread = new StreamThread({
   onFirstCommit: () => tell({ type: 'first-commit', atMs: performance.timeOrigin + performance.now() }),
 })
 
-port.on('message', (message: ToWorker) => {
+hear = (message) => {
   if (message.type === 'stop') thread.stop(message.how)
-  else void application.expire?.().then((count) => tell({ type: 'expired', request: message.request, count }))
-})
+  else if (message.type === 'expire') void application.expire?.().then((count) => tell({ type: 'expired', request: message.request, count }))
+}
+for (const message of early) hear(message)
 
 const status = setInterval(() => tell({ type: 'status', snapshot: thread.snapshot(), memory: process.memoryUsage.rss() }), STATUS_INTERVAL_MS)
 try {

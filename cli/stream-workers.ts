@@ -23,14 +23,23 @@ export class StreamWorkers {
   #nextRequest = 0
   #fail: (error: Error) => void = () => {}
 
-  constructor(threads: readonly StreamWorkerData[], say: (line: string) => void) {
+  /** They load what they need at once, 0.2 s of work, and wait for `start`. */
+  constructor(count: number, say: (line: string) => void) {
     this.#say = say
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
     })
     // Whoever waits for it learns of it; who has stopped waiting need not.
     this.failed.catch(() => {})
-    this.#workers = threads.map((data) => this.#start(data))
+    this.#workers = Array.from({ length: count }, () => this.#load())
+  }
+
+  /** One for each worker. */
+  start(threads: readonly StreamWorkerData[]): void {
+    for (const [number, { worker }] of this.#workers.entries()) {
+      const data = threads[number]
+      if (data !== undefined) worker.postMessage({ type: 'start', data } satisfies ToWorker)
+    }
   }
 
   get snapshots(): ThreadSnapshot[] {
@@ -56,8 +65,8 @@ export class StreamWorkers {
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
   }
 
-  #start(data: StreamWorkerData): RunningWorker {
-    const worker = new Worker(WORKER_FILE, { workerData: data, name: data.name })
+  #load(): RunningWorker {
+    const worker = new Worker(WORKER_FILE)
     const ended = new Promise<void>((resolve) => {
       worker.once('exit', () => resolve())
     })
