@@ -9,8 +9,6 @@ export interface DashboardFile {
   readonly bytes: Buffer
   readonly type: string
   readonly etag: string
-  /** Its path holds its content's hash: it never changes. */
-  readonly isImmutable: boolean
 }
 
 export interface DashboardFiles {
@@ -18,7 +16,7 @@ export interface DashboardFiles {
   readonly document: DashboardFile
   /** What may run in it: its own modules, and the import map in it. */
   readonly contentSecurityPolicy: string
-  /** By path below /dashboard/. Nothing else can be asked for: there is no way from a path to the disk. */
+  /** By path below /dashboard/, with a hash in it: what is behind a path never changes. Nothing else can be asked for: there is no way from a path to the disk. */
   readonly files: ReadonlyMap<string, DashboardFile>
 }
 
@@ -54,48 +52,57 @@ const SUBSETS: Readonly<Record<string, string>> = {
 
 /** Reads the dashboard into memory: some hundred kilobytes. */
 export async function readDashboard(): Promise<DashboardFiles> {
+  const own = await readOwn()
+  // One hash for all of ours: they name each other by relative paths.
+  const base = hashOf(Buffer.from([...own].map(([path, { etag }]) => path + etag).join()), 'hex').slice(0, 12)
+  const files = new Map([...own].map(([path, file]) => [`${base}/${path}`, file]))
+  const ours = [...files.keys()].filter((path) => path.endsWith('.js') && !path.endsWith('/theme.js'))
+  const imports = await addModules(files)
+  const styles = await Promise.all(STYLES.map((entry) => addPackageFile(files, packages.resolve(entry))))
+  const fonts = `${base}/fonts.css`
+  files.set(fonts, fileOf(Buffer.from(await addFonts(files)), TYPES['.css'] ?? ''))
+  const importMap = JSON.stringify({ imports })
+  const sheets = [`/dashboard/${fonts}`, ...styles].map((href) => `<link rel="stylesheet" href="${href}" />`)
+  const preloads = [...Object.values(imports), ...ours.map((path) => `/dashboard/${path}`)].map((href) => `<link rel="modulepreload" href="${href}" />`)
+  const head = [...sheets, `<script type="importmap">${importMap}</script>`, ...preloads].join('\n    ')
+  const html = (await readFile(join(FOLDER, 'index.html'), 'utf8')).replaceAll('"/dashboard/', `"/dashboard/${base}/`).replace(PLACEHOLDER, () => head)
+  return { document: fileOf(Buffer.from(html), 'text/html; charset=utf-8'), contentSecurityPolicy: policyOf(importMap), files }
+}
+
+async function readOwn(): Promise<Map<string, DashboardFile>> {
   const files = new Map<string, DashboardFile>()
-  for (const entry of await readdir(FOLDER, { recursive: true })) {
+  for (const entry of (await readdir(FOLDER, { recursive: true })).sort()) {
     const type = TYPES[extname(entry)]
     if (type !== undefined) files.set(entry.replaceAll('\\', '/'), fileOf(await readFile(join(FOLDER, entry)), type))
   }
-  const ours = [...files.keys()].filter((path) => path.endsWith('.js') && path !== 'theme.js')
-  const imports = await addModules(files)
-  const styles = await Promise.all(STYLES.map((entry) => addImmutable(files, packages.resolve(entry))))
-  files.set('fonts.css', fileOf(Buffer.from(await addFonts(files)), TYPES['.css'] ?? ''))
-  const importMap = JSON.stringify({ imports })
-  const sheets = ['/dashboard/fonts.css', ...styles].map((href) => `<link rel="stylesheet" href="${href}" />`)
-  const preloads = [...Object.values(imports), ...ours.map((path) => `/dashboard/${path}`)].map((href) => `<link rel="modulepreload" href="${href}" />`)
-  const head = [...sheets, `<script type="importmap">${importMap}</script>`, ...preloads].join('\n    ')
-  const html = (await readFile(join(FOLDER, 'index.html'), 'utf8')).replace(PLACEHOLDER, () => head)
-  return { document: fileOf(Buffer.from(html), 'text/html; charset=utf-8'), contentSecurityPolicy: policyOf(importMap), files }
+  return files
 }
 
 /** Bare imports are resolved by an import map, so that the packages' own files are served as they are. */
 async function addModules(files: Map<string, DashboardFile>): Promise<Record<string, string>> {
   const imports: Record<string, string> = {}
-  for (const [name, [entry, file]] of Object.entries(MODULES)) imports[name] = await addImmutable(files, join(dirname(packages.resolve(entry)), file))
+  for (const [name, [entry, file]] of Object.entries(MODULES)) imports[name] = await addPackageFile(files, join(dirname(packages.resolve(entry)), file))
   return imports
 }
 
 async function addFonts(files: Map<string, DashboardFile>): Promise<string> {
   const faces: string[] = []
   for (const [family, weight, entry, subset] of FONTS) {
-    const url = await addImmutable(files, packages.resolve(entry))
+    const url = await addPackageFile(files, packages.resolve(entry))
     faces.push(`@font-face{font-family:'${family}';font-weight:${weight};font-display:swap;src:url(${url}) format('woff2');unicode-range:${SUBSETS[subset] ?? ''}}`)
   }
   return faces.join('\n')
 }
 
-async function addImmutable(files: Map<string, DashboardFile>, source: string): Promise<string> {
+async function addPackageFile(files: Map<string, DashboardFile>, source: string): Promise<string> {
   const bytes = await readFile(source)
   const path = `vendor/${hashOf(bytes, 'hex').slice(0, 12)}/${basename(source)}`
-  files.set(path, { ...fileOf(bytes, TYPES[extname(source)] ?? ''), isImmutable: true })
+  files.set(path, fileOf(bytes, TYPES[extname(source)] ?? ''))
   return `/dashboard/${path}`
 }
 
 function fileOf(bytes: Buffer, type: string): DashboardFile {
-  return { bytes, type, etag: `"${hashOf(bytes, 'base64url').slice(0, 22)}"`, isImmutable: false }
+  return { bytes, type, etag: `"${hashOf(bytes, 'base64url').slice(0, 22)}"` }
 }
 
 function policyOf(importMap: string): string {

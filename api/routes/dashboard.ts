@@ -15,9 +15,9 @@ export async function dashboardRoutes(server: GatewayServer): Promise<void> {
   const { document, files, contentSecurityPolicy } = await readDashboard()
   const compressed = new Map<DashboardFile, Promise<Buffer>>()
 
-  async function send(request: FastifyRequest, reply: FastifyReply, file: DashboardFile): Promise<void> {
+  async function send(request: FastifyRequest, reply: FastifyReply, file: DashboardFile, caching: string): Promise<void> {
     reply.headers({
-      'cache-control': file.isImmutable ? `public, max-age=${YEAR_S}, immutable` : 'no-cache',
+      'cache-control': caching,
       'content-security-policy': contentSecurityPolicy,
       'cross-origin-opener-policy': 'same-origin',
       'referrer-policy': 'no-referrer',
@@ -40,10 +40,10 @@ export async function dashboardRoutes(server: GatewayServer): Promise<void> {
     await reply.header('content-encoding', 'gzip').send(await bytes)
   }
 
-  for (const page of PAGES) server.get(page, { schema: { hide: true } }, (request, reply) => send(request, reply, document))
+  for (const page of PAGES) server.get(page, { schema: { hide: true } }, (request, reply) => send(request, reply, document, 'no-cache'))
   server.get<{ Params: { '*': string } }>('/dashboard/*', { schema: { hide: true } }, async (request, reply) => {
     const file = files.get(request.params['*'])
     if (file === undefined) throw notFound('there is no such file of the dashboard')
-    await send(request, reply, file)
+    await send(request, reply, file, `public, max-age=${YEAR_S}, immutable`)
   })
 }
