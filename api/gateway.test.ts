@@ -181,8 +181,22 @@ test('what nobody reckoned with is a problem that tells nothing, and is noted', 
   expect(at.unexpected.map(({ message }) => message)).toEqual(['secret'])
 })
 
+test('a method that a path does not take is told which it takes', async () => {
+  for (const [method, url, allow] of [
+    ['PATCH', '/api/v1/trades', 'GET, HEAD, POST'],
+    ['PUT', '/api/v1/trades/T1', 'DELETE, GET, HEAD'],
+    ['GET', '/api/v1/trades:batch', 'POST'],
+    ['TRACE', '/api/v1/health', 'GET, HEAD'],
+    ['QUERY', '/api/v1/groups', 'GET, HEAD'],
+    ['POST', '/livez', 'GET, HEAD'],
+  ] as const) {
+    const answer = await at.server.inject({ method: method as 'GET', url }) // the type does not know all that Node does
+    expect([answer.statusCode, answer.headers['allow'], answer.headers['content-type']], `${method} ${url}`).toEqual([405, allow, 'application/problem+json'])
+  }
+})
+
 test('what is not there is a problem', async () => {
-  for (const url of ['/', '/api/v1/nothing', '/api/v1/trades/%zz']) {
+  for (const url of ['/nothing', '/api/v1/nothing', '/api/v1/trades/%zz']) {
     const answer = await at.server.inject({ url })
     expect([400, 404]).toContain(answer.statusCode)
     expect(answer.headers['content-type']).toContain('application/problem+json')

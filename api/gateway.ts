@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
+import { AllowedMethods } from './allowed-methods.ts'
 import { openToAll, type Security } from './callers.ts'
 import type { Gateway, GatewayServer } from './gateway-parts.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
@@ -25,6 +26,7 @@ import { PREFIX } from './routes/outcome.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { sinkRoutes } from './routes/sinks.ts'
 import { topologyRoutes } from './routes/topology.ts'
+import { strictValidatorCompiler } from './strict-queries.ts'
 import { tradeRoutes } from './routes/trades.ts'
 import { writeLimit } from './write-limit.ts'
 
@@ -65,8 +67,9 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
       void sendProblem(reply, problemOf(error).options)
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
-  server.setValidatorCompiler(TypeBoxValidatorCompiler)
-  answerWithProblems(server, options.unexpected)
+  server.setValidatorCompiler(strictValidatorCompiler)
+  const allowed = new AllowedMethods(server)
+  answerWithProblems(server, options.unexpected, (path) => allowed.of(path))
   // Bodies stay bytes: a parser would lose digits, and the order and doubles of keys.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))

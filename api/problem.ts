@@ -87,10 +87,19 @@ export async function sendProblem(reply: FastifyReply, options: ProblemOptions):
   await reply.code(options.status).type(PROBLEM_TYPE).serializer(String).send(JSON.stringify(problemBody(options)))
 }
 
-/** Every error that leaves the gateway is a problem document. `unexpected` is told of those that are ours. */
-export function answerWithProblems(server: FastifyInstance, unexpected: (error: Error, request: FastifyRequest) => void): void {
-  server.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(`there is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}; /docs lists what there is`).options))
+/** Every error that leaves the gateway is a problem document. `unexpected` is told of those that are ours; `methodsOf` says which methods a path takes. */
+export function answerWithProblems(server: FastifyInstance, unexpected: (error: Error, request: FastifyRequest) => void, methodsOf: (path: string) => readonly string[] = () => []): void {
+  const nothingThere = (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const path = request.url.split('?')[0] ?? ''
+    const methods = methodsOf(path)
+    if (methods.length === 0) return sendProblem(reply, notFound(`there is no ${request.method} ${path.slice(0, 200)}; /docs lists what there is`).options)
+    reply.header('allow', methods.join(', '))
+    return sendProblem(reply, { status: 405, name: 'method-not-allowed', title: 'Method not allowed', detail: `${path.slice(0, 200)} takes ${methods.join(', ')}, not ${request.method}` })
+  }
+  server.setNotFoundHandler(nothingThere)
   server.setErrorHandler(async (error: FastifyError, request, reply) => {
+    // Of a method that no route has, told before it is seen that none has it.
+    if (error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return nothingThere(request, reply)
     const problem = problemOf(error)
     if (problem.options.status >= 500 && problem.options.name === 'unexpected') unexpected(error, request)
     // What is left of the body is read and thrown away, for a while: who is cut off while he sends does not see the answer.

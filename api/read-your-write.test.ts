@@ -109,7 +109,7 @@ test('what is not there in time is 503 with Retry-After: a pending request, a si
   }
 })
 
-test.each(['', 'read-your-write', 'eventual', 'read-your-write; request=', 'read-your-write; request=x', 'read-your-write; request=0-1-2-3; more=1', `read-your-write; request=${'1'.repeat(500)}`, "read-your-write; request='OR 1=1"])(
+test.each(['', 'read-your-write', 'eventual', 'read-your-write; request=', 'read-your-write; request=0-1-2-3; more=1', `read-your-write; request=${'1'.repeat(500)}`, "read-your-write; request='OR 1=1", 'read-your-write; request="x'])(
   'Consistency: %s is 400',
   async (header) => {
     for (const path of READS) {
@@ -119,3 +119,7 @@ test.each(['', 'read-your-write', 'eventual', 'read-your-write; request=', 'read
     expect(at.unexpected).toEqual([])
   },
 )
+
+test('a request that never was is not found', async () => {
+  for (const path of READS) expect((await read(path, 'read-your-write; request=0-1-2-3')).statusCode, path).toBe(404)
+})

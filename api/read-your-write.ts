@@ -5,15 +5,17 @@ import { murmur2, partitionOf } from '../records/murmur2.ts'
 import type { Ingest } from './ingest.ts'
 import type { InstanceWatch } from './live/instance-watch.ts'
 import { askInTime, type LiveKafka } from './live/live-kafka.ts'
-import { badRequest, unavailable } from './problem.ts'
+import { badRequest, notFound, unavailable } from './problem.ts'
 import type { RequestIds } from './request-ids.ts'
 
 export type SinkRole = 'sink-postgres' | 'sink-mongo'
 
+const FORM = /^ *[Rr]ead-[Yy]our-[Ww]rite *; *[Rr]equest *= *("[^\s";]+"|[^\s";]+) *$/
+
 /** Of a read that may wait. */
 export const ConsistencyHeader = Type.Object({
   consistency: Type.Optional(
-    Type.String({ maxLength: 400, description: 'read-your-write; request=<id>: waits, 5 s at most, until what that request has written can be read here; 503 where it takes longer', examples: ['read-your-write; request=3-1760000000000-00000000-0000-0000-0000-000000000000-000000000000000000000000'] }),
+    Type.String({ maxLength: 400, pattern: FORM.source, description: 'read-your-write; request=<id>: waits, 5 s at most, until what that request has written can be read here; 503 where it takes longer', examples: ['read-your-write; request=3-1760000000000-00000000-0000-0000-0000-000000000000-000000000000000000000000'] }),
   ),
 })
 
@@ -27,7 +29,6 @@ export interface ReadYourWriteOptions {
 }
 
 const LIMIT_MS = 5_000
-const FORM = /^\s*read-your-write\s*;\s*request\s*=\s*"?([^\s";]+)"?\s*$/i
 
 /**
  * Reads that wait for a write. Once the request has an answer its records are in Kafka, before the ends that the logs have then (its transaction's end may still be on its way to them, so the end that counts is that of
@@ -52,8 +53,8 @@ export class ReadYourWrite {
     const { requestIds, ingest, clock } = this.#options
     const id = FORM.exec(header)?.[1]
     if (id === undefined) throw invalid('expected: read-your-write; request=<id>')
-    const requestId = requestIds.read(id)
-    if (requestId === undefined) throw invalid('there is no such request: this id was never issued')
+    const requestId = requestIds.read(id.replaceAll('"', ''))
+    if (requestId === undefined) throw notFound('Consistency: there is no such request: this id was never issued')
     const endMs = clock.monotonicMs() + LIMIT_MS
     const status = await ingest.status(requestId, LIMIT_MS)
     if (status.status === 'PENDING') throw tooLate('the request is still pending')

@@ -116,6 +116,7 @@ export interface Operations {
     answers: {
       200: { readonly items: readonly ({ readonly id: string; readonly timestamp: string; readonly [name: string]: unknown })[]; readonly next: string | null }
       400: Problem
+      404: Problem
       503: Problem
     }
   }
@@ -129,6 +130,7 @@ export interface Operations {
     answers: {
       200: { readonly items: readonly (StoredTrade)[]; readonly next: string | null }
       400: Problem
+      404: Problem
       503: Problem
     }
   }
@@ -176,6 +178,7 @@ export interface Operations {
     answers: {
       200: { readonly items: readonly (StoredTrade)[]; readonly next: string | null }
       400: Problem
+      404: Problem
       503: Problem
     }
   }

@@ -49,6 +49,7 @@ test('NDJSON in, NDJSON out', async () => {
 test.each([
   ['[]', JSON_TYPE, 'empty-batch'],
   ['', LINES, 'empty-batch'],
+  ['', {}, 'empty-batch'],
   ['{"trade_id":"T1"}', JSON_TYPE, 'broken-batch'],
   ['[', JSON_TYPE, 'broken-batch'],
 ])('the body %j is 400', async (body, headers, name) => {

@@ -41,6 +41,8 @@ export function batchRoutes(server: GatewayServer, gateway: Gateway): void {
     validatorCompiler: (route) => (route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)),
     preHandler: allow(gateway, 'trades:write'),
     async handler(request, reply) {
+      // Without a body there is nothing that a parser could have left.
+      if (request.body === undefined) throw badRequest('empty-batch', 'expected at least one trade, as a JSON array or as lines of JSON')
       const isLines = !(request.headers['content-type'] ?? '').startsWith('application/json')
       const results = new BatchRun(gateway, request, isLines).results()
       // The first one decides whether there is anything to answer with 207.

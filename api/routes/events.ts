@@ -41,7 +41,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
         },
         { additionalProperties: false },
       ),
-      response: { 200: Type.Object({ items: Type.Array(Entry), next: Type.Union([Type.String(), Type.Null()]) }), ...Errors },
+      response: { 200: Type.Object({ items: Type.Array(Entry), next: Type.Union([Type.String(), Type.Null()]) }), 404: ProblemAnswer, ...Errors },
     },
     preHandler: [allow(gateway, 'audit:read'), gateway.readYourWrite.before('sink-mongo')],
     async handler({ query }) {
