@@ -58,6 +58,8 @@ const RESTART_MS = 2_000
 const DATA_DIRECTORY = '/data'
 /** Where the lock is held by a process that is paused. */
 const LOCKED_PAUSE_MS = 1_000
+/** Stores of some kilobytes are to have snapshots too. */
+const MAX_SNAPSHOT_BYTES = 20_000
 
 /**
  * A machine with its disk, and the processes of the application that run on it, one after the other: the real stream thread on the real log store and the real Kafka client, on ports that can fail.
@@ -245,7 +247,7 @@ export class SimulatedInstance {
       open(taskId, { name, prefixBytes = 0, kind = 'log' }) {
         const partition = Number(taskId.split('_')[1])
         if (kind === 'memory') return Promise.resolve(new MemoryStore({ name, prefixBytes }))
-        return LogStore.open({ name, disk, partition, directory: directory.storePath(name, partition), prefixBytes, segmentBytes, failpoint })
+        return LogStore.open({ name, disk, partition, directory: directory.storePath(name, partition), prefixBytes, segmentBytes, snapshotBytes: Math.min(segmentBytes, MAX_SNAPSHOT_BYTES) / 2, snapshotPerIndexByte: 0, failpoint })
       },
     }
   }
