@@ -9,7 +9,7 @@ function missedRebalance(random: SeededRandom, { instances, durationMs, sessionT
   const atMs = startOf(random, durationMs)
   const forMs = Math.floor(rebalanceTimeoutMs + random.between(0, 1.2 * sessionTimeoutMs))
   return [
-    { kind: 'hang-at', atMs, instance: random.integer(0, instances - 1), api: random.pick(['joinGroup', 'joinGroup', 'syncGroup']), nth: 1, what: random.pick(['request', 'request', 'answer']), forMs },
+    { kind: 'hang-at', atMs, instance: random.integer(0, instances - 1), api: random.pick(['joinGroup', 'joinGroup', 'syncGroup']), nth: 1, what: random.pick(['request', 'request', 'answer']), forMs, pausedMs: 0 },
     { kind: 'storm', atMs: atMs + 1, everyMs: Math.floor(random.logarithmic(20, 500)), forMs: random.pick([1, 1, 500, 2_000]) },
   ]
 }
@@ -25,21 +25,26 @@ function zombieWithHalfATransaction(random: SeededRandom, { instances, durationM
   const atMs = startOf(random, durationMs)
   const instance = random.integer(0, instances - 1)
   const pausedMs = Math.floor(random.between(sessionTimeoutMs, 2 * sessionTimeoutMs))
-  const heldMs = Math.floor(pausedMs + random.between(500, 4_000))
-  const held: Fault = random.chance(0.8)
-    ? { kind: 'hang-at', atMs, instance, api: random.pick(['produce', 'produce', 'produce', 'txnOffsetCommit']), nth: random.integer(1, 3), what: random.pick(['request', 'request', 'request', 'answer']), forMs: heldMs }
-    : { kind: 'under-replicated', atMs, pick: random.integer(0, 1_000_000), forMs: heldMs }
-  return [held, { kind: 'pause', atMs: atMs + Math.floor(random.logarithmic(20, 500)), instance, forMs: pausedMs }]
+  const forMs = Math.floor(pausedMs + random.between(500, 4_000))
+  if (random.chance(0.5)) return [{ kind: 'hang-at', atMs, instance, api: random.pick(['produce', 'produce', 'produce', 'txnOffsetCommit']), nth: random.integer(1, 3), what: 'request', forMs, pausedMs }]
+  return [
+    { kind: 'under-replicated', atMs, of: 'changelogs', pick: random.integer(0, 1_000_000), forMs: forMs + 1_000 },
+    { kind: 'pause', atMs: atMs + Math.floor(random.logarithmic(100, 1_500)), instance, forMs: pausedMs },
+  ]
 }
 
-/** Offsets arrive when the group has gone on, and the answer that refuses them comes when their sender has lost its membership and got another one. */
+/** Offsets arrive when the group has gone on; the answer that refuses them comes when their sender has lost its membership, another one has run its tasks, and it has got them back. */
 function lateAnswerToOffsets(random: SeededRandom, { instances, durationMs, sessionTimeoutMs }: FaultOptions): Fault[] {
   const atMs = startOf(random, durationMs)
   const instance = random.integer(0, instances - 1)
+  const pausedAtMs = atMs + Math.floor(random.between(1_000, 2_500))
+  const forMs = Math.floor(sessionTimeoutMs + random.between(0, 1_000))
+  const othersLeave = Array.from({ length: instances - 1 }, (_, i): Fault => ({ kind: 'stop', atMs: pausedAtMs + forMs + 1_500, instance: (instance + 1 + i) % instances, downMs: 8_000, how: 'leave' }))
   return [
-    { kind: 'hang-at', atMs, instance, api: 'txnOffsetCommit', nth: random.integer(1, 2), what: 'both', forMs: Math.floor(sessionTimeoutMs + random.between(2_000, 10_000)) },
+    { kind: 'hang-at', atMs, instance, api: 'txnOffsetCommit', nth: random.integer(1, 2), what: 'both', forMs: Math.floor(sessionTimeoutMs + random.between(4_000, 10_000)), pausedMs: 0 },
     { kind: 'storm', atMs: atMs + 1, everyMs: 100, forMs: 1 },
-    { kind: 'pause', atMs: atMs + Math.floor(random.between(1_000, 2_500)), instance, forMs: Math.floor(sessionTimeoutMs + random.between(0, 1_000)) },
+    { kind: 'pause', atMs: pausedAtMs, instance, forMs },
+    ...othersLeave,
   ]
 }
 
@@ -59,15 +64,12 @@ function powerCutBehindCompaction(random: SeededRandom, { instances, durationMs 
   return [{ kind: 'kill-at', atMs: startOf(random, durationMs), instance: random.integer(0, instances - 1), failpoint, nth: Math.floor(random.logarithmic(1, 6)), downMs: Math.floor(random.logarithmic(10, 1_000)), disk: 'power-cut' }]
 }
 
-/** An instance is away until the changelogs have forgotten what was deleted meanwhile; with days of retention, only for a moment. */
-function longAbsence(random: SeededRandom, { instances, durationMs, tombstoneRetentionMs }: FaultOptions): Fault[] {
-  const awayMs = Math.floor(tombstoneRetentionMs * random.between(1.05, 1.6))
-  return [{ kind: 'kill', atMs: startOf(random, durationMs / 2), instance: random.integer(0, instances - 1), downMs: awayMs < LONGEST_ABSENCE_MS ? awayMs : 500, disk: 'kept' }]
+/** An instance is away until the changelogs have forgotten what was deleted meanwhile: where they keep deletions for minutes. */
+export function longAbsence(random: SeededRandom, { instances, durationMs, tombstoneRetentionMs }: FaultOptions): Fault[] {
+  return [{ kind: 'kill', atMs: startOf(random, durationMs / 2), instance: random.integer(0, instances - 1), downMs: Math.floor(tombstoneRetentionMs * random.between(1.2, 1.8)), disk: 'kept' }]
 }
 
-const LONGEST_ABSENCE_MS = 300_000
-
-export const SCENES: readonly Scene[] = [longAbsence, missedRebalance, zombieInCommit, zombieWithHalfATransaction, lateAnswerToOffsets, farAwayInARebalance, powerCutBehindCompaction]
+export const SCENES: readonly Scene[] = [missedRebalance, zombieInCommit, zombieWithHalfATransaction, lateAnswerToOffsets, farAwayInARebalance, powerCutBehindCompaction]
 
 function startOf(random: SeededRandom, durationMs: number): number {
   return Math.floor(random.between(0, durationMs))

@@ -1,4 +1,4 @@
-import { SCENES } from './fault-scenes.ts'
+import { longAbsence, SCENES } from './fault-scenes.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { DatabaseTrouble } from './simulated-database.ts'
 import type { Fate } from './simulated-network.ts'
@@ -26,8 +26,8 @@ export type Fault =
   | { readonly kind: 'stall'; readonly atMs: number; readonly instance: number; readonly node: number; readonly forMs: number }
   /** The same, from the moment in which the `nth` request of one kind is on its way; between the instance and all nodes, or only the node that it is for. */
   | { readonly kind: 'stall-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly everyNode: boolean; readonly forMs: number }
-  /** The `nth` request of one kind, or its answer, is held, and with it its connection; the others go on. */
-  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: 'request' | 'answer' | 'both'; readonly forMs: number }
+  /** The `nth` request of one kind, or its answer, is held, and with it its connection; the others go on. The process that sent it stands still for `pausedMs` from then on. */
+  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: 'request' | 'answer' | 'both'; readonly forMs: number; readonly pausedMs: number }
   /** A second process is started on the state directory of an instance, while the first one is there, and killed some time later. */
   | { readonly kind: 'twin'; readonly atMs: number; readonly instance: number; readonly forMs: number }
   /** The state directory of another instance is copied over that of this one, while it is down. */
@@ -39,7 +39,7 @@ export type Fault =
   | { readonly kind: 'leader-move'; readonly atMs: number; readonly pick: number }
   | { readonly kind: 'coordinator-move'; readonly atMs: number; readonly pick: number }
   /** The followers of a partition fall behind: where `min.insync.replicas` wants more than the leader, writes are refused. */
-  | { readonly kind: 'under-replicated'; readonly atMs: number; readonly pick: number; readonly forMs: number }
+  | { readonly kind: 'under-replicated'; readonly atMs: number; readonly of: 'any' | 'changelogs'; readonly pick: number; readonly forMs: number }
   /** The brokers want their clients to wait. */
   | { readonly kind: 'throttle'; readonly atMs: number; readonly waitMs: number; readonly forMs: number }
   /** Somebody joins the group and leaves it again, again and again. */
@@ -90,7 +90,7 @@ export function drawFaults(random: SeededRandom, options: FaultOptions): Fault[]
   if (options.hasCompanion) kinds.push(...COMPANION_KINDS.filter(() => random.chance(share)))
   const scenes = SCENES.filter(() => random.chance(share))
   if (kinds.length === 0) kinds.push(random.pick(FAULT_KINDS.filter((kind) => kind !== 'clock')))
-  const faults: Fault[] = []
+  const faults: Fault[] = options.tombstoneRetentionMs < DAY_MS ? longAbsence(random, options) : []
   while (faults.length < options.count) {
     if (scenes.length > 0 && random.chance(SCENE_SHARE)) faults.push(...random.pick(scenes)(random, options))
     else faults.push(draw(random.pick(kinds), random, options))
@@ -125,7 +125,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'cut': return { kind, atMs, instance }
     case 'stall': return { kind, atMs, instance, node, forMs: pausedMs }
     case 'stall-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), everyNode: random.chance(0.5), forMs: pausedMs }
-    case 'hang-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), what: random.pick(['request', 'answer', 'both']), forMs: pausedMs }
+    case 'hang-at': return { kind, atMs, instance, api: random.pick(APIS), nth: Math.floor(random.logarithmic(1, 20)), what: random.pick(['request', 'answer', 'both']), forMs: pausedMs, pausedMs: 0 }
     case 'twin': return { kind, atMs, instance, forMs }
     case 'copied-disk': return { kind, atMs, instance, from: random.integer(0, instances - 1), downMs }
     case 'disk-full': return { kind, atMs, instance, forMs }
@@ -134,7 +134,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'node-crash': return { kind, atMs, node, downMs: forMs }
     case 'leader-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'coordinator-move': return { kind, atMs, pick: random.integer(0, 1_000_000) }
-    case 'under-replicated': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs }
+    case 'under-replicated': return { kind, atMs, of: random.pick(['any', 'changelogs']), pick: random.integer(0, 1_000_000), forMs }
     case 'throttle': return { kind, atMs, waitMs: Math.floor(random.logarithmic(10, 2_000)), forMs }
     case 'storm': return { kind, atMs, everyMs: Math.floor(random.logarithmic(20, 2_000)), forMs }
     case 'companion-kill': return { kind, atMs, pick: random.integer(0, 1_000_000), downMs }

@@ -107,11 +107,15 @@ export class ProcessNetwork implements SimulatedNetwork {
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
   }
 
-  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `both`: the request for a fifth of the time, the answer for all of it. */
-  hangAt(api: string, nth: number, { what, forMs }: { what: 'request' | 'answer' | 'both'; forMs: number }): void {
+  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `both`: the request for a fifth of the time, the answer for all of it. `then` is called when it is sent. */
+  hangAt(api: string, nth: number, { what, forMs, then }: { what: 'request' | 'answer' | 'both'; forMs: number; then?: () => void }): void {
     const requestHeldMs = what === 'request' ? forMs : what === 'both' ? forMs / 5 : 0
     const treatment: Treatment = { fate: 'answered', requestHeldMs, answerHeldMs: what === 'request' ? 0 : forMs }
-    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply: () => treatment })
+    const apply = (): Treatment => {
+      then?.()
+      return treatment
+    }
+    this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
   }
 
   /** Nothing stalls or breaks from now on. */

@@ -32,6 +32,7 @@ export interface WorldShape {
 }
 
 const DAY_MS = 86_400_000
+const PAUSED_BEHIND_MS = 40
 /** A thread whose disk is full or broken may end; the supervisor starts it again. What such a time has left behind it may meet a little later, too. */
 const DISK_EXCUSE_MS = 30_000
 
@@ -64,7 +65,7 @@ export class World {
     const drawn = random.fork('world')
     const sessionTimeoutMs = drawn.pick([6_000, 6_000, 10_000])
     this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, ...options.shape }
-    this.#cleanerMs = drawn.chance(0.5) ? 3_000 : undefined
+    this.#cleanerMs = drawn.chance(0.5) || this.shape.tombstoneRetentionMs < DAY_MS ? 3_000 : undefined
     this.#settings = {
       sessionTimeoutMs,
       rebalanceTimeoutMs: this.shape.rebalanceTimeoutMs,
@@ -235,7 +236,7 @@ export class World {
       case 'cut': return network?.cut()
       case 'stall': return network?.stall(fault.node, fault.forMs)
       case 'stall-at': return network?.stallAt(fault.api, fault.nth, { forMs: fault.forMs, nodes: fault.everyNode ? this.cluster.nodes : undefined })
-      case 'hang-at': return network?.hangAt(fault.api, fault.nth, fault)
+      case 'hang-at': return network?.hangAt(fault.api, fault.nth, { ...fault, then: () => this.#pauseSoon(process, fault.pausedMs) })
       case 'twin':
         instance.startTwin()
         return this.#later(fault.forMs, () => instance.killTwin())
@@ -265,7 +266,8 @@ export class World {
         return cluster.moveLeader(topic, partition)
       }
       case 'under-replicated': {
-        const { topic, partition } = this.#picked(fault.pick, allTopics)
+        const { topic, partition } = this.#picked(fault.pick, fault.of === 'any' ? allTopics : this.changelogTopics)
+        if (topic === '') return
         cluster.setUnderReplicated(topic, partition, true)
         return this.#later(fault.forMs, () => cluster.setUnderReplicated(topic, partition, false))
       }
@@ -315,6 +317,11 @@ export class World {
     if (other === undefined || other === instance) return
     this.#kill(instance, { downMs, disk: 'lost' })
     instance.disk.copyFrom(other.disk)
+  }
+
+  /** When what it has sent at this moment, and what it repeats soon because a coordinator was busy, has arrived. */
+  #pauseSoon(process: SimulatedProcess | undefined, forMs: number): void {
+    if (forMs > 0) this.#later(PAUSED_BEHIND_MS, () => this.#pause(process, forMs))
   }
 
   #pause(process: SimulatedProcess | undefined, forMs: number): void {

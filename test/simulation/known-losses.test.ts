@@ -87,7 +87,7 @@ describe('no record is lost or doubled by', { timeout: 300_000 }, () => {
 
   test('one JoinGroup that hangs, while everything else of its process goes on', async () => {
     const faults = every(1_500, 14_000, 2, (atMs, i): Fault[] => [
-      { kind: 'hang-at', atMs, instance: i % 2, api: 'joinGroup', nth: 1, what: 'request', forMs: 11_000 },
+      { kind: 'hang-at', atMs, instance: i % 2, api: 'joinGroup', nth: 1, what: 'request', forMs: 11_000, pausedMs: 0 },
       { kind: 'storm', atMs: atMs + 1, everyMs: 100, forMs: 1 },
     ]).flat()
     expect(await lossesOf(faults, {}, { partitions: 4 })).toEqual([])

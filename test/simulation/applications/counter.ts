@@ -22,6 +22,8 @@ const MANY = 'many'
 
 /** What the seed draws of the application. */
 export interface CounterShape {
+  /** It has no store and hands on what comes in: where there is no changelog, nothing else holds up two who do the same. */
+  readonly stateless: boolean
   readonly partitions: number
   readonly keys: number
   /** Shares of the input. */
@@ -44,24 +46,26 @@ export interface CounterShape {
  * Keys are drawn with a skew; or each of them is written once, and then all but a few lie still, so that old records of the stores live on between those of a few keys that are written all the time.
  */
 export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}): SimulatedApplication {
+  const isStateless = wanted.stateless ?? random.chance(0.15)
   const shape: CounterShape = {
+    stateless: isStateless,
     partitions: random.integer(1, 4),
     keys: Math.floor(random.logarithmic(1, 300)),
     poison: random.pick([0, 0.002, 0.01, 0.05]),
     oversized: random.pick([0, 0, 0, 0.002]),
     deletes: random.pick([0, 0.2, 0.4]),
-    ticks: random.chance(0.4),
+    ticks: !isStateless && random.chance(0.4),
     hotKeys: random.chance(0.5) ? random.integer(1, 3) : undefined,
     floods: random.chance(0.1) ? 2 : 0,
     sink: random.chance(0.3),
     ...wanted,
   }
-  const { partitions, keys, poison, oversized, deletes, ticks, hotKeys, floods, sink } = shape
+  const { stateless, partitions, keys, poison, oversized, deletes, ticks, hotKeys, floods, sink } = shape
   const limitBytes = floods > 0 ? 1_048_588 : LIMIT_BYTES
   return {
-    name: `counter of ${keys} keys in ${partitions} partitions, poison ${poison}, oversized ${oversized}, deletes ${deletes}${ticks ? ', ticks' : ''}${hotKeys === undefined ? '' : `, ${hotKeys} hot`}${floods > 0 ? ', floods' : ''}${sink ? ', a sink' : ''}`,
+    name: `${stateless ? 'copier' : 'counter'} of ${keys} keys in ${partitions} partitions, poison ${poison}, oversized ${oversized}, deletes ${deletes}${ticks ? ', ticks' : ''}${hotKeys === undefined ? '' : `, ${hotKeys} hot`}${floods > 0 ? ', floods' : ''}${sink ? ', a sink' : ''}`,
     applicationId: 'app',
-    topology: () => countingTopology({ ticks, limitBytes }),
+    topology: () => countingTopology({ stateless, ticks, limitBytes }),
     topics: ['in', 'out', 'dead'].map((name) => ({ name, partitions, configs: new Map([['max.message.bytes', String(limitBytes)]]) })),
     workload: (chance) => {
       let number = 0
@@ -86,28 +90,30 @@ export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}
       const ageMs = (): number => (chance.chance(0.05) ? chance.integer(-600_000, 60_000) : 0)
       return (): InputRecord => ({ topic: 'in', ageMs: ageMs(), key: Buffer.from(`k${key()}`), value: Buffer.from(draw()) })
     },
-    check: checkCounts,
+    check: (result) => checkCounts(result, stateless),
     companion: sink ? sinkOf('out') : undefined,
   }
 }
 
 function countingTopology(options: CountingOptions): Topology {
-  const builder = new StreamsBuilder().store({ name: 'counts' }).deadLettersTo('dead')
+  const builder = options.stateless ? new StreamsBuilder() : new StreamsBuilder().store({ name: 'counts' })
   builder
+    .deadLettersTo('dead')
     .stream('in', TEXT)
-    .process<{ out: [string, string] }>('count', (context) => counting(context, options), { stores: ['counts'] })
+    .process<{ out: [string, string] }>('count', (context) => counting(context, options), { stores: options.stateless ? [] : ['counts'] })
     .output('out')
     .to('out', TEXT)
   return builder.build()
 }
 
 interface CountingOptions {
+  readonly stateless: boolean
   readonly ticks: boolean
   readonly limitBytes: number
 }
 
-function counting(context: ProcessorContext, { ticks, limitBytes }: CountingOptions): Processor<string, string> {
-  const counts = keyValueStore(context, 'counts', TEXT)
+function counting(context: ProcessorContext, { stateless, ticks, limitBytes }: CountingOptions): Processor<string, string> {
+  const counts = stateless ? undefined : keyValueStore(context, 'counts', TEXT)
   const out = context.output<string, string>('out')
   const next = new StreamRecord<string, string>()
   const write = (key: string, value: string, timestamp: number): void => {
@@ -117,29 +123,36 @@ function counting(context: ProcessorContext, { ticks, limitBytes }: CountingOpti
     out(next)
   }
   const count = (key: string, timestamp: number, padding = ''): void => {
-    const counted = String(Number(counts.get(key) ?? '0') + 1)
-    counts.put(key, counted, timestamp)
+    const counted = String(Number(counts?.get(key) ?? '0') + 1)
+    counts?.put(key, counted, timestamp)
     write(key, counted + padding, timestamp)
   }
   if (ticks) {
     context.schedule(TICK_MS, (nowMs) => count(`tick-${context.partition}`, nowMs))
-    context.schedule(BEAT_MS, (nowMs) => write(`beat-${context.partition}`, counts.get(`tick-${context.partition}`) ?? '0', nowMs))
+    context.schedule(BEAT_MS, (nowMs) => write(`beat-${context.partition}`, counts?.get(`tick-${context.partition}`) ?? '0', nowMs))
   }
   return {
     process({ key = '', value, timestamp }) {
       if (value === POISON) throw new Error('it cannot be processed')
       if (value === DELETE) {
-        counts.delete(key, timestamp)
+        counts?.delete(key, timestamp)
         return write(key, '0', timestamp)
       }
-      count(key, timestamp, value === OVERSIZED ? ' '.repeat(limitBytes) : '')
+      const padding = value === OVERSIZED ? ' '.repeat(limitBytes) : ''
+      if (stateless) write(key, `${numberOf(value)}${padding}`, timestamp)
+      else count(key, timestamp, padding)
       if (value === MANY) for (let i = 1; i <= FLOOD.records; i++) write(`${key}/many`, `${i}${' '.repeat(FLOOD.recordBytes)}`, timestamp)
     },
   }
 }
 
+/** What is handed on of an input without a store. */
+function numberOf(value: string | undefined): number {
+  return value?.startsWith('n') ? Number(value.slice(1)) : 0
+}
+
 /** A sequential model: each input in order, once; ticks without a gap; beats that never fall back. */
-function checkCounts({ inputs, outputs }: RunResult): string[] {
+function checkCounts({ inputs, outputs }: RunResult, stateless: boolean): string[] {
   const counts = new Map<string, number>()
   const expected = new Map<string, number[]>()
   let refused = 0
@@ -151,7 +164,7 @@ function checkCounts({ inputs, outputs }: RunResult): string[] {
       continue
     }
     counts.set(key, text === DELETE ? 0 : (counts.get(key) ?? 0) + 1)
-    push(expected, key, counts.get(key) ?? 0)
+    push(expected, key, stateless ? numberOf(text) : (counts.get(key) ?? 0))
     if (text === MANY) for (let i = 1; i <= FLOOD.records; i++) push(expected, `${key}/many`, i)
   }
   const found = new Map<string, number[]>()
