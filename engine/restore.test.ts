@@ -14,6 +14,7 @@ class Fixture {
   readonly kafka = new ModelKafka()
   readonly log = this.kafka.log('c')
   readonly rebuilt: string[] = []
+  readonly waits: string[] = []
   readonly progress: RestoreProgress[] = []
   readonly abort = new AbortController()
   store = new ModelStore({ name: 's' })
@@ -26,6 +27,7 @@ class Fixture {
       signal: this.abort.signal,
       onProgress: (progress) => this.progress.push(progress),
       onRebuild: (message) => this.rebuilt.push(message),
+      onWaiting: (message) => this.waits.push(message),
     })
   }
 
@@ -80,6 +82,23 @@ test('restoring does not end before the last stable offset has passed the end: a
   await at.clock.settle()
   expect(restored).toBe(1)
   expect(at.content()).toEqual(['a=1'])
+})
+
+test('what keeps a store from its end for long is named, again and again, until it is over', async () => {
+  const at = new Fixture()
+  at.log.write([{ key: 'a', value: '1' }])
+  at.log.writeOpen([{ key: 'b', value: '1' }], 7)
+  const restoring = at.restore()
+  await at.clock.advance(29_000)
+  expect(at.waits).toEqual([])
+  await at.clock.advance(31_000)
+  expect(at.waits).toHaveLength(2)
+  expect(at.waits[0]).toMatch(/c-0 .*offset 1.*to 2.*open transaction.*kafka-transactions\.sh find-hanging/)
+  at.log.endTransaction(7, true)
+  at.kafka.changed()
+  expect(await restoring).toBe(2)
+  await at.clock.advance(60_000)
+  expect(at.waits).toHaveLength(2)
 })
 
 test('aborted, it ends although nothing comes, and does not call the store caught up', async () => {

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../ports/broker.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { FetchedChunk, Fetcher, FetchFailure, KafkaClient } from '../ports/kafka-client.ts'
 import type { ChangelogBatch } from '../stores/state-store.ts'
 import type { ChangelogStore } from './changelog-store.ts'
@@ -16,6 +16,8 @@ export interface RestoreOptions {
   readonly onProgress?: (progress: RestoreProgress) => void
   /** Called when a store is emptied and rebuilt from the start of its changelog, with the reason. */
   readonly onRebuild?: (message: string) => void
+  /** Called now and then while nothing comes that a store still needs, with what is waited for. */
+  readonly onWaiting?: (message: string) => void
 }
 
 export interface RestoreProgress {
@@ -36,6 +38,9 @@ interface Restoring {
   position: number
 }
 
+/** A transaction that is open is over sooner, however its producer ended. One that a broker has lost sight of stays. */
+const SILENCE_MS = 30_000
+
 /** Failures of the fetcher that mean that the store and the log do not belong together. */
 const UNSOUND: readonly FetchFailure['reason'][] = ['offset-out-of-range', 'diverged', 'topic-recreated']
 
@@ -52,17 +57,51 @@ export async function restoreStores(changelogs: readonly ChangelogStore[], optio
   if (behind.size > 0) {
     const fetcher = options.client.fetcher({ readCommitted: true })
     const wake = () => fetcher.wake()
+    const silence = new Silence(behind, options)
     options.signal.addEventListener('abort', wake)
     try {
       for (const store of behind.values()) assign(fetcher, store)
-      records = await readToEnd(fetcher, behind, options)
+      records = await readToEnd(fetcher, behind, { ...options, silence })
     } finally {
+      silence.end()
       options.signal.removeEventListener('abort', wake)
       await fetcher.close()
     }
   }
   if (!options.signal.aborted) for (const changelog of changelogs) await changelog.store.caughtUp(options.clock.now())
   return records
+}
+
+/** Says what is waited for while nothing comes. */
+class Silence {
+  readonly #behind: ReadonlyMap<string, Restoring>
+  readonly #options: RestoreOptions
+  #timer: Timer
+
+  constructor(behind: ReadonlyMap<string, Restoring>, options: RestoreOptions) {
+    this.#behind = behind
+    this.#options = options
+    this.#timer = this.#start()
+  }
+
+  broken(): void {
+    this.#timer.cancel()
+    this.#timer = this.#start()
+  }
+
+  end(): void {
+    this.#timer.cancel()
+  }
+
+  #start(): Timer {
+    return this.#options.clock.after(SILENCE_MS, () => {
+      const stores = [...this.#behind.values()].map(({ changelog, position, end }) => `${key(changelog)} is read up to offset ${position} and has to get to ${end}`)
+      this.#options.onWaiting?.(
+        `nothing has come for ${SILENCE_MS / 1000} s: ${stores.join(', ')}. Either its broker is away, or an open transaction hides what follows; one that stays can be found with kafka-transactions.sh find-hanging and ended with kafka-transactions.sh abort`,
+      )
+      this.#timer = this.#start()
+    })
+  }
 }
 
 async function startingPoints(changelogs: readonly ChangelogStore[], options: RestoreOptions): Promise<Map<string, Restoring>> {
@@ -92,7 +131,7 @@ async function rebuilding(changelog: ChangelogStore, log: { start: number; end: 
   return { changelog, from: log.start, position: log.start, end: log.end, isRebuilt: true }
 }
 
-async function readToEnd(fetcher: Fetcher, behind: Map<string, Restoring>, options: RestoreOptions): Promise<number> {
+async function readToEnd(fetcher: Fetcher, behind: Map<string, Restoring>, options: RestoreOptions & { silence: Silence }): Promise<number> {
   let records = 0
   while (behind.size > 0 && !options.signal.aborted) {
     const taken = fetcher.take()
@@ -109,6 +148,7 @@ async function readToEnd(fetcher: Fetcher, behind: Map<string, Restoring>, optio
       else behind.delete(key(taken))
       continue
     }
+    options.silence.broken()
     records += await applyChunk(store, taken)
     options.onProgress?.({ topic: taken.topic, partition: taken.partition, from: store.from, position: store.position, end: store.end })
     if (store.position < store.end) continue

@@ -20,6 +20,7 @@ export interface TaskStarterOptions {
   readonly startAt: 'earliest' | 'latest'
   readonly onRestore?: RestoreOptions['onProgress']
   readonly onRebuild?: RestoreOptions['onRebuild']
+  readonly onWaiting?: RestoreOptions['onWaiting']
 }
 
 /** Tasks whose stores are up to date, with the positions to take them up at. */
@@ -71,6 +72,7 @@ export class TaskStarter {
       } catch (error) {
         if (error instanceof AbortedError) return undefined
         if (!isPassing(error)) throw error
+        this.#options.onWaiting?.(`tasks ${tasks.map(({ id }) => id).join(', ')} are not brought up yet: ${error.message}`)
         await sleep(this.#options.clock, BROKERS_AWAY_PAUSE_MS, signal)
       }
     }
@@ -78,10 +80,10 @@ export class TaskStarter {
   }
 
   async #bringUp(tasks: readonly Task[], signal: AbortSignal): Promise<StartedTasks | undefined> {
-    const { client, clock, onRestore, onRebuild } = this.#options
+    const { client, clock, onRestore, onRebuild, onWaiting } = this.#options
     const positions = await unlessAborted(this.#positions(tasks), signal)
     const stores = tasks.flatMap((task) => task.stores)
-    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })
+    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }), ...(onWaiting && { onWaiting }) })
     return signal.aborted ? undefined : { tasks, positions, restoredRecords }
   }
 
@@ -156,7 +158,7 @@ export async function closeStores(tasks: readonly Task[]): Promise<void> {
   if (errors.length > 0) throw errors[0]
 }
 
-function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): error is Error {
   return error instanceof ConnectionLostError || (error instanceof KafkaError && PASSING.includes(error.scope))
 }
 
