@@ -24,6 +24,8 @@ trades. In the end everything heals, what was sent is worked off, and all that c
 
 /** As for the command line of the product: wrong arguments. */
 const USAGE = 2
+/** Every process of a run has it in its environment. */
+const RUN_VARIABLE = 'TRADEWIND_TEST_RUN'
 /** As a shell has it. */
 const INTERRUPTED = 130
 
@@ -33,7 +35,7 @@ async function main(): Promise<number> {
   const options = readOptions()
   if (options === undefined) return USAGE
   if (options.help) process.stdout.write(HELP)
-  if (options.faults) for (const { name, area } of FAULT_KINDS) process.stdout.write(`${area.padEnd(12)}${name}\n`)
+  if (options.faults) process.stdout.write(FAULT_KINDS.map(({ name, area, onlyByName }) => `${area.padEnd(12)}${name}${onlyByName === undefined ? '' : `   only by name: ${onlyByName}`}\n`).join(''))
   return options.help || options.faults ? 0 : run(options)
 }
 
@@ -41,8 +43,7 @@ type Options = NonNullable<ReturnType<typeof readOptions>>
 
 async function run({ seed, minutes, rate, partitions, kinds, report: reportFolder, keep }: Options): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'tradewind-chaos-'))
-  // What is left of a run is found by this.
-  process.env['TRADEWIND_TEST_RUN'] = folder
+  process.env[RUN_VARIABLE] = folder
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const startMs = performance.now()
@@ -71,7 +72,8 @@ async function runAndEnd(options: ChaosOptions): Promise<ChaosReport> {
   try {
     report = await runChaos(options)
   } finally {
-    const left = await killLeftBehind(options.folder)
+    // by their environment: who looks into the logs has the folder in his command line too
+    const left = await killLeftBehind(`${RUN_VARIABLE}=${options.folder}`)
     const check = { name: 'no process is left behind', held: left.length === 0, detail: left.join('; ') || 'none' }
     if (report === undefined) process.stderr.write(`left behind: ${check.detail}\n`)
     else report = { ...report, held: report.held && check.held, checks: [...report.checks, check] }

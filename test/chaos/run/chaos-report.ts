@@ -37,10 +37,11 @@ export interface ChaosReport {
 }
 
 /** One line, for people. */
-export function describeFault({ what, atS, together, ...times }: FaultRecord): string {
+export function describeFault({ what, atS, together, answersLost, ...times }: FaultRecord): string {
   const { firstCommitMs, processedMs, postgresMs, mongoMs } = times
   const recovery = `first commit ${shown(firstCommitMs)}, every partition ${shown(processedMs)}, PostgreSQL ${shown(postgresMs)}, MongoDB ${shown(mongoMs)}`
-  return `${atS.toFixed(1).padStart(7)} s  ${what}: ${recovery}${together === undefined ? '' : ` (with: ${together})`}`
+  const lost = answersLost === 0 ? '' : `, ${answersLost} answers lost`
+  return `${atS.toFixed(1).padStart(7)} s  ${what}: ${recovery}${lost}${together === undefined ? '' : ` (with: ${together})`}`
 }
 
 export function markdownOf(report: ChaosReport): string {
@@ -79,8 +80,8 @@ ${report.impossible.length > 0 ? `\nNot to be had on this machine: ${report.impo
 The longest wait from acknowledgement to commit was ${seconds(unavailability.longestWaitMs)}.
 
 ## Faults
-| at | fault | together with | lasted | first commit | all partitions | PostgreSQL | MongoDB | whole after its end |
-|---|---|---|---|---|---|---|---|---|
+| at | fault | together with | lasted | answers lost | first commit | all partitions | PostgreSQL | MongoDB | whole after its end |
+|---|---|---|---|---|---|---|---|---|---|
 ${faults.map(faultRow).join('\n')}
 
 ## Roles that ended by themselves
@@ -105,9 +106,9 @@ function medianAndLongest(times: readonly (number | undefined)[]): string {
   return `${inSeconds(median)} / ${inSeconds(sorted.at(-1))}`
 }
 
-function faultRow({ what, atS, lastedMs, together, firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs }: FaultRecord): string {
-  const times = [lastedMs, firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs].map(shown)
-  return `| ${atS.toFixed(1)} s | ${what} | ${together ?? ''} | ${times.join(' | ')} |`
+function faultRow({ what, atS, lastedMs, together, answersLost, firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs }: FaultRecord): string {
+  const times = [firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs].map(shown)
+  return `| ${atS.toFixed(1)} s | ${what} | ${together ?? ''} | ${shown(lastedMs)} | ${answersLost} | ${times.join(' | ')} |`
 }
 
 function shown(ms: number | undefined): string {

@@ -17,6 +17,8 @@ export interface Fault {
 export interface FaultKind {
   readonly name: string
   readonly area: Area
+  /** Why it is made only where it is asked for by its name. */
+  readonly onlyByName?: string
   /** Draws one. `undefined`: this machine cannot have it. */
   make(world: ChaosWorld, chance: Mulberry32): Fault | undefined
 }

@@ -18,6 +18,8 @@ export interface FaultRecord extends RecoveryTimes {
   readonly lastedMs: number
   /** The other fault that was there at the same time. */
   readonly together: string | undefined
+  /** Answers that proxies lost meanwhile, after the server had acted. */
+  readonly answersLost: number
   /** From the end of the fault, or of the last of two, until everything went on as before. `undefined`: it did not. */
   readonly wholeAgainMs: number | undefined
 }
@@ -28,7 +30,7 @@ export interface NemesisOptions {
   readonly load: ForeignLoad
   readonly seed: number
   readonly durationMs: number
-  /** Only these kinds. Default: all. */
+  /** Only these kinds. Default: all but those that have to be asked for. */
   readonly kinds?: readonly string[] | undefined
   readonly onFault: (record: FaultRecord) => void
   readonly onStart: (what: string) => void
@@ -70,7 +72,7 @@ export class Nemesis {
     this.#options = options
     this.#chance = new Mulberry32(options.seed)
     const { kinds } = options
-    this.#kinds = FAULT_KINDS.filter(({ name }) => kinds === undefined || kinds.includes(name))
+    this.#kinds = FAULT_KINDS.filter(({ name, onlyByName }) => (kinds === undefined ? onlyByName === undefined : kinds.includes(name)))
   }
 
   /** Called when the watch has seen something new. */
@@ -88,6 +90,7 @@ export class Nemesis {
   }
 
   async #round(): Promise<void> {
+    const lostBefore = this.#answersLost
     const injected = [await this.#inject(this.#drawFault(undefined))]
     const [{ kind, fault }] = injected as [Injected]
     if (this.#chance.next() < TOGETHER && this.#kinds.some(({ area }) => area !== kind.area)) {
@@ -113,6 +116,7 @@ export class Nemesis {
         lastedMs: lasted[at] ?? 0,
         together: injected.find((other) => other.kind !== kind)?.kind.name,
         ...{ firstCommitMs, processedMs, postgresMs, mongoMs },
+        answersLost: this.#answersLost - lostBefore,
         wholeAgainMs: whole.ms,
       }
       this.records.push(record)
@@ -122,6 +126,10 @@ export class Nemesis {
     if (whole.ms === undefined) throw new NoRecoveryError(`${seconds(WHOLE_WITHIN_MS)} after the end of «${injected.map(({ fault }) => fault.what).join('» and «')}» there are still no ${whole.missing}`)
     // Another broker that goes while one is behind would take more away than one fault.
     await until('every replica is in sync', () => world.allInSync(), { deadlineMs: WHOLE_WITHIN_MS })
+  }
+
+  get #answersLost(): number {
+    return this.#options.world.allProxies.reduce((sum, { lost }) => sum + lost, 0)
   }
 
   async #inject({ kind, fault }: { kind: FaultKind; fault: Fault }): Promise<Injected> {

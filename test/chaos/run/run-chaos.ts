@@ -25,7 +25,7 @@ export interface ChaosOptions {
   /** Records a second. */
   readonly ratePerS: number
   readonly partitions: number
-  /** Kinds of faults. Default: all. */
+  /** Kinds of faults. Default: all but those that have to be asked for. */
   readonly kinds?: readonly string[] | undefined
   /** Ends everything by force: then `runChaos` throws. */
   readonly signal?: AbortSignal
