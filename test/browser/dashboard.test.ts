@@ -88,6 +88,30 @@ describe.skipIf(brokersOfRun === undefined)('the dashboard, on a running stack',
     await page.locator('.timeline .outcome').getByText('Updated', { exact: true }).waitFor()
   })
 
+  test('the audit log is followed live, and found by its filters after', async () => {
+    const { page, complaints } = await open('/audit?trade_id=LIVE-1')
+    await page.getByText('No entry fits').waitFor()
+    const connected = page.waitForResponse((response) => response.url().includes('/api/v1/events'))
+    await page.getByRole('button', { name: 'Follow live' }).click()
+    expect((await connected).headers()['content-type']).toContain('text/event-stream')
+    await page.getByText('Waiting for the next entry').waitFor()
+    await generate(1, new OneRecord('LIVE-1', JSON.stringify({ trade_id: 'LIVE-1', ...TRADE })))
+    await page.locator('tbody .outcome').getByText('Created').waitFor()
+    expect(await violations(page)).toBe('')
+    await page.getByRole('button', { name: 'Stop following' }).click()
+    await page.getByLabel('Outcome').selectOption('STALE_VERSION')
+    await page.getByRole('button', { name: 'Apply' }).click()
+    await page.getByText('No entry fits').waitFor()
+    await page.getByLabel('Outcome').selectOption('CREATED')
+    await page.getByRole('button', { name: 'Apply' }).click()
+    await environment.until('MongoDB has it', async () => {
+      await page.reload()
+      await page.locator('tbody, .state-title').first().waitFor()
+      return (await page.locator('tbody .outcome').count()) === 1
+    })
+    expect(complaints).toEqual([])
+  })
+
   test('a dead letter is read, mended and sent again, and who did it is shown', async () => {
     await generate(1, new OneRecord('MEND-1', JSON.stringify({ trade_id: 'MEND-1', ...TRADE, version: '1' })))
     const letter = await environment.until('it is a dead letter', async () => (await answer<Listed<DeadLetter>>('/dead-letters')).items.find(({ trade_id: id }) => id === 'MEND-1'))
