@@ -5,7 +5,7 @@ import type { OutgoingBatch } from '../ports/kafka-client.ts'
 import { KafkaError, RecordRefusedError } from '../ports/kafka-error.ts'
 import { stampBatch } from '../records/record-batch.ts'
 import { kafkaError } from './error-codes.ts'
-import type { Leaders } from './leaders.ts'
+import type { Leader, Leaders } from './leaders.ts'
 import { type ProducerIdentity, takeSequence } from './producer-identity.ts'
 import { RetryPace, type RetryContext } from './retry-pace.ts'
 
@@ -44,6 +44,8 @@ interface PartitionQueue {
   /** The head, while its request is under way. */
   underWay: Outgoing | undefined
   looking: boolean
+  /** Who was asked last. */
+  asked: Leader | undefined
   retryAtMs: number
 }
 
@@ -120,6 +122,7 @@ export class BatchSender {
         queue.looking = true
         stale.add(queue.topic)
       } else if (this.#stamp(queue, head)) {
+        queue.asked = leader
         const group = groups.get(leader.node)
         if (group) group.push(queue)
         else groups.set(leader.node, [queue])
@@ -268,7 +271,12 @@ export class BatchSender {
 
   #looked(queue: PartitionQueue): void {
     queue.looking = false
-    if (this.#options.leaders.leaderOf(queue.topic, queue.partition)) return
+    const leader = this.#options.leaders.leaderOf(queue.topic, queue.partition)
+    if (leader !== undefined) {
+      // The pause is for the one that has failed.
+      if (leader.node !== queue.asked?.node || leader.leaderEpoch !== queue.asked.leaderEpoch) queue.retryAtMs = 0
+      return
+    }
     const nowMs = this.#options.context.clock.monotonicMs()
     if (queue.retryAtMs <= nowMs) queue.retryAtMs = nowMs + queue.pace.nextMs()
   }
@@ -277,7 +285,7 @@ export class BatchSender {
     const key = `${topic}-${partition}`
     let queue = this.#queues.get(key)
     if (!queue) {
-      queue = { topic, partition, pending: [], pace: new RetryPace(this.#options.context), underWay: undefined, looking: false, retryAtMs: 0 }
+      queue = { topic, partition, pending: [], pace: new RetryPace(this.#options.context), underWay: undefined, looking: false, asked: undefined, retryAtMs: 0 }
       this.#queues.set(key, queue)
     }
     return queue

@@ -43,6 +43,24 @@ test('order is kept when the first of several batches has to be repeated', async
   expect(await sent).toEqual([[10], [12], [13]])
 })
 
+test('a leader that the metadata names for the first time is asked at once, however long the pause has become', async () => {
+  const { clock, broker, producer } = setUp()
+  const sent = producer.produce([batch(0, 1)])
+  await clock.settle()
+  // Not the leader, says the broker, and that it is, says the metadata: the pauses grow.
+  for (let attempt = 0; attempt < 8; attempt++) {
+    broker.next('produce').answer(produced({ 'out-0': { errorCode: 6 } }))
+    await clock.advance(1_000)
+  }
+  broker.lead({ out: { leaders: [2, 1] } })
+  broker.next('produce').answer(produced({ 'out-0': { errorCode: 6 } }))
+  await clock.settle()
+  const call = broker.next('produce')
+  expect(call.args[0]).toBe(2)
+  call.answer(produced({ 'out-0': 10 }))
+  expect(await sent).toEqual([10])
+})
+
 test('after a batch that was refused, the next ones go under a new producer id', async () => {
   const { clock, broker, producer } = setUp()
   const refused = producer.produce([batch(0, 2)])
