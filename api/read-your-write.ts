@@ -10,12 +10,12 @@ import type { RequestIds } from './request-ids.ts'
 
 export type SinkRole = 'sink-postgres' | 'sink-mongo'
 
-const FORM = /^ *[Rr]ead-[Yy]our-[Ww]rite *; *[Rr]equest *= *("[^\s";]+"|[^\s";]+) *$/
+const FORM = /^read-your-write; ?request=([0-9A-Za-z-]{1,200})$/
 
 /** Of a read that may wait. */
 export const ConsistencyHeader = Type.Object({
   consistency: Type.Optional(
-    Type.String({ maxLength: 400, pattern: FORM.source, description: 'read-your-write; request=<id>: waits, 5 s at most, until what that request has written can be read here; 503 where it takes longer', examples: ['read-your-write; request=3-1760000000000-00000000-0000-0000-0000-000000000000-000000000000000000000000'] }),
+    Type.String({ pattern: FORM.source, description: 'read-your-write; request=<id>: waits, 5 s at most, until what that request has written can be read here; 503 where it takes longer', examples: ['read-your-write; request=3-1760000000000-00000000-0000-0000-0000-000000000000-000000000000000000000000'] }),
   ),
 })
 
@@ -53,7 +53,7 @@ export class ReadYourWrite {
     const { requestIds, ingest, clock } = this.#options
     const id = FORM.exec(header)?.[1]
     if (id === undefined) throw invalid('expected: read-your-write; request=<id>')
-    const requestId = requestIds.read(id.replaceAll('"', ''))
+    const requestId = requestIds.read(id)
     if (requestId === undefined) throw notFound('Consistency: there is no such request: this id was never issued')
     const endMs = clock.monotonicMs() + LIMIT_MS
     const status = await ingest.status(requestId, LIMIT_MS)

@@ -142,6 +142,7 @@ export interface Operations {
     answers: {
       200: { readonly items: readonly ({ readonly id: string; readonly timestamp: string; readonly trade_id: string | null; readonly key_base64: string | null; readonly value_base64: string | null; readonly value_text: string | null; readonly headers: readonly ({ readonly key: string; readonly value: string | null })[]; readonly error: { readonly exception: string | null; readonly message: string | null; readonly topic: string | null; readonly partition: number | null; readonly offset: number | null }; readonly dropped: readonly (string)[]; readonly replayable: boolean; readonly replays: readonly ({ readonly at: string; readonly by: string; readonly edited: boolean; readonly request_id: string })[] })[]; readonly next: string | null }
       400: Problem
+      431: Problem
       503: Problem
     }
   }

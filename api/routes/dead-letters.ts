@@ -59,10 +59,10 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
       description: 'From the topic, where they are kept for 30 days. A page ends early at 8 MB.',
       tags: ['live'],
       querystring: Type.Object(
-        { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_LETTERS, default: DEFAULT_LIMIT })), cursor: Type.Optional(Type.String({ maxLength: 20_000 })) },
+        { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_LETTERS, default: DEFAULT_LIMIT })), cursor: Type.Optional(Type.String({ maxLength: 8_000 })) },
         { additionalProperties: false },
       ),
-      response: { 200: Type.Object({ items: Type.Array(LetterSchema), next: nullable(Type.String()) }), 400: ProblemAnswer, 503: ProblemAnswer },
+      response: { 200: Type.Object({ items: Type.Array(LetterSchema), next: nullable(Type.String()) }), 400: ProblemAnswer, 431: ProblemAnswer, 503: ProblemAnswer },
     },
     preHandler: allow(gateway, 'audit:read'),
     async handler({ query: { limit = DEFAULT_LIMIT, cursor } }) {
