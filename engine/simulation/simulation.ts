@@ -39,7 +39,6 @@ export interface SimulationOutcome {
 /** After the last fault, everything that was written has to be processed within this time. */
 const RECOVERY_BOUND_MS = 180_000
 const POLL_MS = 250
-const WATCH_MS = 100
 
 /** Runs one seed: the application with its input, under the faults, until all is processed; then everything is compared. */
 export async function runSimulation(options: SimulationOptions): Promise<SimulationOutcome> {
@@ -100,7 +99,7 @@ class SimulationRun {
     const { world, faults, trace, durationMs } = this.#options
     world.begin()
     const feeding = this.#feed()
-    void this.#watchOffsets()
+    this.#watchOffsets()
     for (const fault of faults) world.scheduler.after(fault.atMs, () => world.apply(fault))
     await world.outside.pause(Math.max(durationMs, ...faults.map(endOf)) + 1)
     await feeding
@@ -158,16 +157,14 @@ class SimulationRun {
   }
 
   /** The group's offsets never go back. */
-  async #watchOffsets(): Promise<void> {
+  #watchOffsets(): void {
     const { world, application } = this.#options
-    for (;;) {
-      for (const [at, { offset }] of world.cluster.committedOffsets(application.applicationId)) {
-        const before = this.#committed.get(at) ?? -1
-        if (offset < before) this.violations.push(`the committed offset of ${at} went back from ${before} to ${offset}`)
-        this.#committed.set(at, Math.max(before, offset))
-      }
-      await world.outside.pause(WATCH_MS)
-    }
+    world.cluster.onCommitted((groupId, at, offset) => {
+      if (groupId !== application.applicationId) return
+      const before = this.#committed.get(at) ?? -1
+      if (offset < before) this.violations.push(`the committed offset of ${at} went back from ${before} to ${offset}`)
+      this.#committed.set(at, Math.max(before, offset))
+    })
   }
 
   /** What is not processed yet, transactions that hang, and tasks that nobody runs. */

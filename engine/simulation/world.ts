@@ -75,7 +75,7 @@ export class World {
       maxBufferedBytes: drawn.pick([2_000, 1_000_000]),
       segmentBytes: drawn.pick([1_000, 1_000, 4_000, 20_000, 64 << 20]),
     }
-    const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 400]] as const)
+    const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 100]] as const)
     const lateMarkers = { share: drawn.pick([0, 0, 0.1]), byMs: [300, 3_000] as const }
     const timing = { markerMs: options.shape?.markerMs ?? markerMs, lateMarkers }
     this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', timing })

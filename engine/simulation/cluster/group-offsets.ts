@@ -12,9 +12,11 @@ export class GroupOffsets {
   /** Producer id, group, partition. */
   readonly #pending = new Map<number, Map<string, Map<string, StoredOffset>>>()
   #position = 0
+  /** Told of each offset that is committed, by `topic-partition`. */
+  onCommitted: ((groupId: string, at: string, offset: number) => void) | undefined
 
   commit(groupId: string, offsets: readonly OffsetToCommit[]): void {
-    for (const offset of offsets) within(this.#committed, groupId).set(keyOf(offset), { ...offset, position: this.#position++ })
+    for (const offset of offsets) this.#set(groupId, keyOf(offset), { ...offset, position: this.#position++ })
   }
 
   commitPending(groupId: string, producerId: number, offsets: readonly OffsetToCommit[]): void {
@@ -32,7 +34,7 @@ export class GroupOffsets {
       groups.delete(groupId)
       if (!committed) continue
       const known = within(this.#committed, groupId)
-      for (const [key, offset] of offsets) if (offset.position > (known.get(key)?.position ?? -1)) known.set(key, offset)
+      for (const [key, offset] of offsets) if (offset.position > (known.get(key)?.position ?? -1)) this.#set(groupId, key, offset)
     }
     if (groups.size === 0) this.#pending.delete(producerId)
   }
@@ -72,6 +74,11 @@ export class GroupOffsets {
   deleteTopic(topic: string): void {
     for (const offsets of this.#committed.values()) for (const [key, offset] of offsets) if (offset.topic === topic) offsets.delete(key)
     for (const groups of this.#pending.values()) for (const offsets of groups.values()) for (const [key, offset] of offsets) if (offset.topic === topic) offsets.delete(key)
+  }
+
+  #set(groupId: string, key: string, offset: StoredOffset): void {
+    within(this.#committed, groupId).set(key, offset)
+    this.onCommitted?.(groupId, key, offset.offset)
   }
 
   #isPending(groupId: string, key: string): boolean {

@@ -143,7 +143,7 @@ export class SimulatedCluster {
       controller: this.#controller,
       groups: this.#groups,
       transactions: this.#transactions,
-      data: { clock, topics: this.#topics, throttleMs: () => this.#throttleMs, joinTransaction: (node, question, targets) => this.#joinTransaction(node, question, targets) },
+      data: { clock, topics: this.#topics, throttleMs: () => this.#throttleMs, joinTransaction: (node, question, targets) => this.#joinTransaction(node, question, targets), transactionChanged: (id, limitMs) => this.#transactionChanged(id, limitMs) },
       features: new Map([['transaction.version', transactionVersion]]),
       transactionVersion,
     }
@@ -272,6 +272,11 @@ export class SimulatedCluster {
     return this.#groups.groups
   }
 
+  /** Calls back whenever a group has committed an offset of a partition (`topic-partition`). */
+  onCommitted(callback: (groupId: string, at: string, offset: number) => void): void {
+    this.#groups.offsets.onCommitted = callback
+  }
+
   /** By `topic-partition`: the next offset of each partition that the group has committed. */
   committedOffsets(groupId: string): ReadonlyMap<string, { readonly offset: number; readonly metadata: string }> {
     return this.#groups.offsets.committed(groupId)
@@ -312,6 +317,19 @@ export class SimulatedCluster {
     if (!isReady) return ERROR.COORDINATOR_LOAD_IN_PROGRESS
     if (question.transactionsV2) return await this.#transactions.addTargets({ ...question, targets, isV2: true })
     return targets.map(({ key }) => this.#transactions.verify({ ...question, key })).find((error) => error !== ERROR.NONE) ?? ERROR.NONE
+  }
+
+  #transactionChanged(transactionalId: string, limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(limitMs, () => {
+        forget()
+        resolve()
+      })
+      const forget = this.#transactions.onChange(transactionalId, () => {
+        timer.cancel()
+        resolve()
+      })
+    })
   }
 
   #coordinatorTopic(name: string, timing: { writeMs: () => number; loadMs: () => number; isUp: (node: number) => boolean }): CoordinatorShard[] {

@@ -66,6 +66,8 @@ const MARKER_RETRY_MS = 20
 export class TransactionCoordinator {
   readonly #options: TransactionCoordinatorOptions
   readonly #transactions = new Map<string, Transaction>()
+  /** Who waits for a change of a transaction. */
+  readonly #waiting = new Map<string, Set<() => void>>()
   #lastProducerId = 0
 
   constructor(options: TransactionCoordinatorOptions) {
@@ -82,6 +84,15 @@ export class TransactionCoordinator {
     const { shards } = this.#options
     // one of the list: the modulus is its length
     return shards[shardOf(transactionalId, shards.length)] as CoordinatorShard
+  }
+
+  /** Calls back once, at the next change of the transaction; the function that is answered takes that back. */
+  onChange(transactionalId: string, callback: () => void): () => void {
+    const known = this.#waiting.get(transactionalId)
+    const waiting = known ?? new Set()
+    if (!known) this.#waiting.set(transactionalId, waiting)
+    waiting.add(callback)
+    return () => waiting.delete(callback)
   }
 
   newProducerId(): number {
@@ -234,6 +245,11 @@ export class TransactionCoordinator {
     found.isPending = true
     const isWritten = await found.shard.write(apply)
     if (found.shard.term === term) found.isPending = false
+    const waiting = this.#waiting.get(found.transactionalId)
+    if (waiting) {
+      this.#waiting.delete(found.transactionalId)
+      for (const callback of waiting) callback()
+    }
     return isWritten
   }
 

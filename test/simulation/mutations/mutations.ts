@@ -152,9 +152,9 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'engine/task-starter.ts',
     find: `    const positions = await unlessAborted(this.#positions(tasks), signal)
     const stores = tasks.flatMap((task) => task.stores)
-    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })`,
+    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }), ...(onWaiting && { onWaiting }) })`,
     replace: `    const stores = tasks.flatMap((task) => task.stores)
-    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }) })
+    const restoredRecords = await restoreStores(stores, { client, clock, signal, ...(onRestore && { onProgress: onRestore }), ...(onRebuild && { onRebuild }), ...(onWaiting && { onWaiting }) })
     const positions = await unlessAborted(this.#positions(tasks), signal)`,
   },
   {
@@ -256,5 +256,11 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'engine/store-soundness.ts',
     find: 'if (awayMs >= log.tombstoneRetentionMs)',
     replace: 'if (awayMs < 0)',
+  },
+  {
+    name: 'a snapshot of an index counts although what lies below it is damaged',
+    file: 'stores/log-store/recovery.ts',
+    find: ' || !batches.every((batch) => isSound(cursor, batch))',
+    replace: '',
   },
 ]
