@@ -13,19 +13,27 @@ export interface EventFilter {
 export class FeedEvent {
   readonly kind: FeedKind
   readonly tradeId: string | undefined
-  /** As it goes out. */
-  readonly frame: Buffer
+  readonly #position: string
+  readonly #e2eMs: number | undefined
   /** The record's value, JSON; `undefined`: null, the trade was deleted. */
   readonly #value: string | undefined
   #parsed: Readonly<Record<string, unknown>> | undefined
+  #frame: Buffer | undefined
 
   /** `position`: behind the record. `seenAtMs` undefined: it is an event of earlier, whose latency nobody has measured. */
   constructor(kind: FeedKind, record: CommittedCursor, { position, seenAtMs }: { position: string; seenAtMs: number | undefined }) {
     this.kind = kind
     this.tradeId = record.hasKey ? record.key.toString() : undefined
     this.#value = record.hasValue ? record.value.toString() : undefined
-    const data = kind === 'audit' ? auditData(this.#value ?? '{}', seenAtMs === undefined ? undefined : seenAtMs - record.timestamp) : stateData(this.tradeId, this.#value)
-    this.frame = eventFrame(kind, position, data)
+    this.#position = position
+    this.#e2eMs = seenAtMs === undefined ? undefined : seenAtMs - record.timestamp
+  }
+
+  /** As it goes out, made for the first who wants it. */
+  get frame(): Buffer {
+    const data = () => (this.kind === 'audit' ? auditData(this.#value ?? '{}', this.#e2eMs) : stateData(this.tradeId, this.#value))
+    this.#frame ??= eventFrame(this.kind, this.#position, data())
+    return this.#frame
   }
 
   /** What became of a record; state events have none. */

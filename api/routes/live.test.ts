@@ -50,6 +50,11 @@ test.each(['events?last_event_id=x', 'events?trade_id=', 'events?trade_id=%00', 
   },
 )
 
+test('a HEAD of the events does not listen', async () => {
+  const answer = await at.server.inject({ method: 'HEAD', url: '/api/v1/events' })
+  expect([answer.statusCode, answer.headers['allow'], at.live.feed.listeners]).toEqual([405, 'GET', 0])
+})
+
 test('an id in a header that is none is named', async () => {
   const answer = await at.server.inject({ url: '/api/v1/events', headers: { 'last-event-id': '\u00e4' } })
   expect([answer.statusCode, answer.json().errors[0].header]).toEqual([400, 'last-event-id'])

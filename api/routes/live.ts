@@ -32,6 +32,8 @@ const HistorySchema = Type.Object({
 /** What happens now, and what has happened in the last minutes. */
 export function liveRoutes(server: GatewayServer, gateway: Gateway, live: Live): void {
   server.get('/events', {
+    // A HEAD would listen for ever, to nothing.
+    exposeHeadRoute: false,
     schema: {
       operationId: 'streamEvents',
       summary: 'What is committed, as it is committed: audit entries and states of trades',

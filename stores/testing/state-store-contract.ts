@@ -235,10 +235,13 @@ export function stateStoreContract(name: string, newHome: () => Promise<StoreHom
     })
 
     test('clear removes everything', async () => {
+      const emptyBytes = store.sizeBytes
       await commit(store, [{ key: 'a', value: '1' }])
+      expect(store.sizeBytes).toBeGreaterThan(emptyBytes)
       await store.caughtUp(1_000)
       await store.clear()
       expect([store.size, store.position, store.lastCaughtUpMs, getText(store, 'a')]).toEqual([0, undefined, undefined, undefined])
+      expect(store.sizeBytes).toBe(emptyBytes)
       await commit(store, [{ key: 'b', value: '1' }])
       expect([...contentOf(store)]).toEqual([['b', '1']])
     })
