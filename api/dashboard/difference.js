@@ -15,6 +15,15 @@ export function difference(before, after) {
   })
 }
 
+/** Shown in this order, before what else a trade has. */
+const KNOWN_FIELDS = ['trade_id', 'version', 'counterparty_id', 'book_id', 'maturity_date', 'created_date', 'expired', 'last_updated']
+
+/** The fields of a trade, in the order in which people know them. @param {object} trade @returns {[field: string, value: unknown][]} */
+export function fieldsOf(trade) {
+  const place = (/** @type {string} */ field) => (KNOWN_FIELDS.includes(field) ? KNOWN_FIELDS.indexOf(field) : KNOWN_FIELDS.length)
+  return Object.entries(trade).toSorted(([a], [b]) => place(a) - place(b))
+}
+
 /** A value of a trade, as text: the same text, the same value. @param {unknown} value @returns {string | undefined} undefined: not there */
 export function shown(value) {
   if (value === undefined) return undefined

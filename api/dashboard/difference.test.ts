@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { difference } from './difference.js'
+import { difference, fieldsOf } from './difference.js'
 import { parseExact } from './exact-json.js'
 
 test('what changed, came and went; the order of fields and the moment of the update are no change', () => {
@@ -17,4 +17,8 @@ test('what changed, came and went; the order of fields and the moment of the upd
 test('a digit beyond what JavaScript holds is a change', () => {
   const [a, b] = ['{"n":9007199254740993}', '{"n":9007199254740995}'].map((text) => parseExact(text) as Record<string, unknown>) // objects, as the texts say
   expect(difference(a, b ?? {})).toEqual([{ field: 'n', from: '9007199254740993', to: '9007199254740995' }])
+})
+
+test('fields that people know come first, in their order', () => {
+  expect(fieldsOf({ zeta: 1, book_id: 'B1', alpha: 2, version: 3, trade_id: 'T1' }).map(([field]) => field)).toEqual(['trade_id', 'version', 'book_id', 'zeta', 'alpha'])
 })

@@ -24,12 +24,22 @@ export class Trends {
 
 /**
  * @param {readonly number[]} values
- * @returns {'rising' | 'falling' | 'steady'} a change of less than a tenth, or of less than ten, is none
+ * @returns {'rising' | 'falling' | 'steady'} a change of less than a tenth, or of less than a hundred, is none: so many are always under way
  */
 export function directionOf(values) {
   const last = values.at(-1) ?? 0
   const before = values.at(-LOOKED_AT) ?? values[0] ?? 0
   const change = last - before
-  if (Math.abs(change) < Math.max(10, before / 10)) return 'steady'
+  if (Math.abs(change) < Math.max(100, before / 10)) return 'steady'
   return change > 0 ? 'rising' : 'falling'
+}
+
+/**
+ * The lag of a group over the last 15 minutes, as the gateway has sampled it.
+ * @param {string} group
+ * @param {readonly import('./answers.ts').Sample[] | undefined} samples
+ * @returns {readonly number[]} the newest last
+ */
+export function lagsOf(group, samples = []) {
+  return samples.flatMap(({ lag }) => lag[group] ?? [])
 }

@@ -94,7 +94,7 @@ describe('the dashboard, on answers as they may come', () => {
     await page.goto(`${gateway.url}/instances`)
     await page.waitForSelector('.task')
     await gateway.stop()
-    await page.getByText('The gateway does not answer.').waitFor()
+    await page.getByText('The gateway does not answer.', { exact: true }).waitFor()
     expect(await page.locator('.task').count()).toBeGreaterThan(0)
     expect(await violations(page)).toBe('')
     await gateway.start()

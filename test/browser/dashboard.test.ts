@@ -169,7 +169,7 @@ describe.skipIf(brokersOfRun === undefined)('the dashboard, on a running stack',
     await page.goto(`${url}/`)
     await page.waitForSelector('.verdict[data-level]')
     gateway.kill()
-    await page.getByText('The gateway does not answer.').waitFor()
+    await page.getByText('The gateway does not answer.', { exact: true }).waitFor()
     gateway = environment.gateway({ settings: { 'http.listen': new URL(url).host } })
     await environment.listening(gateway)
     await page.getByText('Connected again.').waitFor()

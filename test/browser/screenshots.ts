@@ -47,8 +47,11 @@ async function takeAll(from: Browser, colorScheme: 'light' | 'dark'): Promise<vo
 
 /** What a page shows best after somebody has done something on it, or has looked at it for a while. */
 async function act(name: string, page: Page, colorScheme: string): Promise<void> {
-  if (name === 'overview') await page.waitForSelector('.bars')
-  if (name === 'topology') await page.getByRole('button', { name: 'trade-rules' }).click()
+  if (name === 'overview') await Promise.all(['.bars', '.parts a[href="/instances"]', '.parts a[href="/sinks"]'].map((part) => page.waitForSelector(part)))
+  if (name === 'topology') {
+    await page.getByRole('button', { name: 'trade-rules' }).click()
+    await page.getByRole('heading', { name: 'Its tasks' }).waitFor()
+  }
   if (name === 'groups' || name === 'sinks') await page.locator('.sparkline').first().waitFor()
   if (name !== 'send') return
   await page.getByLabel('Trade id').fill(`T-${colorScheme.toUpperCase()}`)

@@ -47,8 +47,8 @@ export function DeadLetters({ query }) {
 /** @param {string | undefined} chosen @returns {readonly import('../parts/table.js').Column<DeadLetter>[]} */
 function columnsOf(chosen) {
   return [
-    { name: 'Time', isHeader: true, cell: ({ id, timestamp }) => html`<a href=${`/dead-letters?id=${id}`} aria-current=${id === chosen ? 'true' : undefined}>${dateTime(timestamp).slice(0, 19)}</a>` },
-    { name: 'Trade', cell: ({ trade_id: trade }) => (trade === null ? html`<i>none</i>` : html`<span class="id">${trade}</span>`) },
+    { name: 'Time', isHeader: true, cell: ({ id, timestamp }) => html`<a href=${`/dead-letters?id=${id}`} aria-current=${id === chosen ? 'true' : undefined}>${dateTime(timestamp).slice(5, 19)}</a>` },
+    { name: 'Trade', className: 'short', cell: ({ trade_id: trade }) => (trade === null ? html`<i>none</i>` : trade === '' ? html`<i>empty</i>` : html`<span class="id" title=${trade}>${trade}</span>`) },
     { name: 'Why', className: 'prose', cell: ({ error }) => error.message ?? error.exception ?? 'It does not say.' },
     { name: 'Replayed', isNumber: true, cell: ({ replays }) => (replays.length === 0 ? '' : `${replays.length}×`) },
   ]

@@ -1,12 +1,12 @@
 import { useRef } from 'preact/hooks'
-import { useGroups } from '../calls.js'
+import { useGroups, useHistory } from '../calls.js'
 import { count, duration } from '../format.js'
 import { html } from '../html.js'
 import { InstanceName, Mark } from '../parts/outcome.js'
 import { Sparkline } from '../parts/sparkline.js'
 import { Empty, shownOf } from '../parts/states.js'
 import { Table } from '../parts/table.js'
-import { directionOf, Trends } from '../trend.js'
+import { directionOf, lagsOf, Trends } from '../trend.js'
 
 /** @typedef {import('../answers.ts').Group} Group */
 /** @typedef {import('../answers.ts').GroupPartition} GroupPartition */
@@ -22,18 +22,19 @@ export function Groups() {
       for (const partition of group.partitions) trends.current.add(nameOf(group, partition), partition.lag)
     }
   })
+  const history = useHistory().data?.samples
   return html`
     <h1>Groups and lag</h1>
     ${shownOf(groups, 'The groups', ({ groups: all }) =>
       all.length === 0
         ? html`<${Empty} title="No consumer group is there yet"><p>They come with the first processor and the first sink that join.</p><//>`
-        : all.toSorted((a, b) => b.lag - a.lag).map((group) => html`<${GroupView} key=${group.group} group=${group} trends=${trends.current} isStale=${groups.isStale} />`),
+        : all.toSorted((a, b) => b.lag - a.lag).map((group) => html`<${GroupView} key=${group.group} group=${group} trends=${trends.current} before=${lagsOf(group.group, history)} isStale=${groups.isStale} />`),
     )}
   `
 }
 
-/** @param {{ group: Group, trends: Trends, isStale: boolean }} props */
-function GroupView({ group, trends, isStale }) {
+/** @param {{ group: Group, trends: Trends, before: readonly number[], isStale: boolean }} props */
+function GroupView({ group, trends, before, isStale }) {
   const id = `group-${group.group}`
   return html`
     <section aria-labelledby=${id} class="group">
@@ -44,7 +45,7 @@ function GroupView({ group, trends, isStale }) {
           <div><dt>Members</dt><dd>${group.members.length}</dd></div>
           <div><dt>Lag</dt><dd class="strong">${count(group.lag)}</dd></div>
           <div><dt>in time</dt><dd>${duration(group.lag_seconds)}</dd></div>
-          <div><dt>Trend</dt><dd><${Trend} values=${trends.of(group.group)} /></dd></div>
+          <div><dt>Trend</dt><dd><${Trend} values=${before.length > 1 ? before : trends.of(group.group)} /></dd></div>
         </dl>
       </div>
       ${

@@ -1,6 +1,6 @@
-import { useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { send } from '../api.js'
-import { useSinks } from '../calls.js'
+import { useHistory, useSinks } from '../calls.js'
 import { count, milliseconds, rate, shortName, things } from '../format.js'
 import { html } from '../html.js'
 import { Dialog } from '../parts/dialog.js'
@@ -8,7 +8,7 @@ import { InstanceName, Mark } from '../parts/outcome.js'
 import { Sparkline } from '../parts/sparkline.js'
 import { Empty, shownOf } from '../parts/states.js'
 import { Table } from '../parts/table.js'
-import { directionOf, Trends } from '../trend.js'
+import { directionOf, lagsOf } from '../trend.js'
 
 /** @typedef {import('../answers.ts').Sink} Sink */
 /** @typedef {import('../answers.ts').SinkInstance} SinkInstance */
@@ -29,13 +29,8 @@ const COLUMNS = [
 
 /** How the databases take what they are given; pause and resume. */
 export function Sinks() {
-  const trends = useRef(new Trends())
-  const seen = useRef(/** @type {unknown} */ (undefined))
   const answer = useSinks()
-  if (answer.data !== undefined && answer.data !== seen.current) {
-    seen.current = answer.data
-    for (const { group, lag } of answer.data.sinks) trends.current.add(group, lag)
-  }
+  const history = useHistory().data?.samples
   const [asked, setAsked] = useState(/** @type {{ sink: Sink, what: 'pause' | 'resume' } | undefined} */ (undefined))
   const [told, setTold] = useState(/** @type {{ text: string, isBad: boolean } | undefined} */ (undefined))
 
@@ -56,7 +51,7 @@ export function Sinks() {
     ${shownOf(answer, 'The sinks', ({ sinks }) =>
       sinks.length === 0
         ? html`<${Empty} title="No sink is there"><p>Start one with <code>tradewind sink postgres</code> or <code>tradewind sink mongo</code>.</p><//>`
-        : sinks.map((sink) => html`<${SinkView} key=${sink.group} sink=${sink} lags=${trends.current.of(sink.group)} isStale=${answer.isStale} ask=${(/** @type {'pause' | 'resume'} */ what) => (what === 'pause' ? setAsked({ sink, what }) : void act(sink, what))} />`),
+        : sinks.map((sink) => html`<${SinkView} key=${sink.group} sink=${sink} lags=${[...lagsOf(sink.group, history), sink.lag]} isStale=${answer.isStale} ask=${(/** @type {'pause' | 'resume'} */ what) => (what === 'pause' ? setAsked({ sink, what }) : void act(sink, what))} />`),
     )}
     ${
       asked !== undefined &&

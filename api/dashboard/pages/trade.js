@@ -1,7 +1,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks'
 import { Problem } from '../api.js'
 import { useTimeline, useVersions } from '../calls.js'
-import { difference, shown } from '../difference.js'
+import { difference, fieldsOf, shown } from '../difference.js'
 import { count, dateTime } from '../format.js'
 import { html } from '../html.js'
 import { useLiveEvents } from '../live-events.js'
@@ -14,8 +14,6 @@ import { Empty, shownOf } from '../parts/states.js'
 
 /** Several events come with one change: one look for all of them. */
 const SETTLE_MS = 400
-/** Shown in a fixed order, before what else a trade has. */
-const KNOWN_FIELDS = ['version', 'counterparty_id', 'book_id', 'maturity_date', 'created_date', 'expired', 'last_updated']
 /** Told elsewhere in an entry. */
 const TOLD = new Set(['id', 'kind', 'timestamp', 'trade_id', 'outcome', 'reason', 'version', 'source', 'request_id', 'action', 'status', 'details', 'business_date', 'event_type', 'severity', 'data'])
 
@@ -65,16 +63,15 @@ function Story({ tradeId }) {
 
 /** @param {{ timeline: Timeline }} props */
 function State({ timeline: { state, repair_case: repairCase, events } }) {
-  const others = Object.keys(state ?? {}).filter((field) => field !== 'trade_id' && !KNOWN_FIELDS.includes(field))
-  /** @type {Readonly<Record<string, unknown>>} */
-  const fields = { ...state }
   return html`
     <section aria-labelledby="now">
       <h2 id="now">Now <span>from the state store of its owner</span></h2>
       ${
         state === null
           ? html`<p class="nothing">${events.some((event) => event['outcome'] === 'DELETED') ? 'Deleted: the store has no such trade.' : 'The store has no such trade.'}</p>`
-          : html`<dl class="facts wide">${[...KNOWN_FIELDS, ...others].map((field) => html`<div><dt>${field}</dt><dd>${field === 'last_updated' ? dateTime(String(fields[field])) : shown(fields[field])}</dd></div>`)}</dl>`
+          : html`<dl class="facts wide">${fieldsOf(state)
+              .filter(([field]) => field !== 'trade_id')
+              .map(([field, value]) => html`<div><dt>${field}</dt><dd>${field === 'last_updated' ? dateTime(String(value)) : shown(value)}</dd></div>`)}</dl>`
       }
       ${repairCase !== null && html`<p class="note warn"><strong>A repair case is open.</strong> ${String(repairCase['reason'] ?? repairCase['outcome'] ?? '')} The next record of this trade that is accepted closes it.</p>`}
     </section>

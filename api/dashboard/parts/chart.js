@@ -96,7 +96,7 @@ function optionsOf(element, latest, onPoint) {
   return {
     width: element.clientWidth,
     height: latest.current.height ?? 150,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC'),
@@ -105,7 +105,7 @@ function optionsOf(element, latest, onPoint) {
       y: { range: (_plot, _min, max) => [0, niceAbove(max)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, gap: 3, space: 80, values: (_plot, seconds) => seconds.map((second) => clockTime(second * 1_000).slice(0, 5)) },
+      { ...axis, grid: { show: false }, size: 24, gap: 3, space: 80, values: (_plot, seconds) => seconds.map((second) => clockTime(second * 1_000).slice(0, second % 60 === 0 ? 5 : 8)) },
       { ...axis, grid: { stroke: colour('--rule'), width: 1 }, ticks: { show: false }, size: 58, gap: 6, space: 34, values: (_plot, values) => values.map((value) => latest.current.format(value)) },
     ],
     series: [

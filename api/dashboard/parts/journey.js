@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { get, Problem } from '../api.js'
-import { shown } from '../difference.js'
+import { fieldsOf, shown } from '../difference.js'
 import { milliseconds } from '../format.js'
 import { html } from '../html.js'
 import { tradePath } from '../router.js'
@@ -135,5 +135,5 @@ function Step({ state, title, atMs, children }) {
 
 /** @param {{ trade: Trade }} props */
 function Row({ trade }) {
-  return html`<dl class="facts">${Object.entries(trade).map(([field, value]) => html`<div><dt>${field}</dt><dd>${shown(value)}</dd></div>`)}</dl>`
+  return html`<dl class="facts">${fieldsOf(trade).map(([field, value]) => html`<div><dt>${field}</dt><dd>${shown(value)}</dd></div>`)}</dl>`
 }
