@@ -38,7 +38,7 @@ export function Audit({ query }) {
   return html`
     <div class="title">
       <h1>Audit</h1>
-      <button type="button" aria-pressed=${isFollowing} onClick=${() => setFollowing(!isFollowing)}>${isFollowing ? 'Stop following' : 'Follow live'}</button>
+      <button type="button" onClick=${() => setFollowing(!isFollowing)}>${isFollowing ? 'Stop following' : 'Follow live'}</button>
     </div>
     <${FilterForm} filter=${filter} key=${query.toString()} />
     ${isFollowing ? html`<${Followed} filter=${filter} />` : html`<${Kept} filter=${filter} list=${query.toString()} />`}
