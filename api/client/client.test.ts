@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { clientTypes, type OpenApi } from '../../dev/client/client-types.ts'
 import { GatewayFixture, TRADE } from '../testing/gateway-fixture.ts'
-import { TradewindClient, UnexpectedAnswerError } from './client.ts'
+import { TradewindClient, UnexpectedAnswerError } from 'tradewind/client'
 
 const at = await GatewayFixture.create()
 await at.server.listen({ host: '127.0.0.1', port: 0 })
