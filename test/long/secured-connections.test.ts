@@ -10,7 +10,7 @@ import { type EmbeddedStack, startStack } from '../../dev/stack.ts'
 import { freePorts } from '../../dev/stack/free-ports.ts'
 import type { SettingName } from '../../config/settings.ts'
 import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
-import { differencesFromModel } from '../support/trade-records.ts'
+import { faultsInTheEnd } from '../support/trade-records.ts'
 
 const BUSINESS_DATE = '2026-12-11'
 const CERTIFICATES = fileURLToPath(new URL('../support/certificates/', import.meta.url))
@@ -62,15 +62,9 @@ describe.skipIf(brokersOfRun === undefined)('brokers that ask who is there', { t
       const sinks = { postgres: environment.sink('postgres'), mongo: environment.sink('mongo') }
       const { sent, acknowledged } = await environment.generator({ workload, ratePerS: 400, durationMs: 4 * LOGIN_MS }).run(new AbortController().signal)
       expect(acknowledged).toBe(sent)
-      await environment.processed(processor)
-      const toMs = Date.now()
-      await environment.written('postgres', sinks.postgres)
-      await environment.written('mongo', sinks.mongo)
-      await environment.stop(processor, sinks.postgres, sinks.mongo)
-      const { differences, inputs } = await differencesFromModel(environment, { businessDate: BUSINESS_DATE, processing: { fromMs, toMs } })
-      expect(differences).toBe('')
+      const { faults, inputs } = await faultsInTheEnd(environment, { businessDate: BUSINESS_DATE, fromMs, processor, sinks })
+      expect(faults).toBe('')
       expect(inputs).toBe(sent)
-      expect(await environment.faults()).toBe('')
     })
 
     test.runIf(protocol !== 'SSL')('a wrong password ends the start, and the message says so', async () => {

@@ -1,4 +1,7 @@
+import type { Role } from '../../cli/demo/role.ts'
+import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import { readTopic } from '../../cli/self-check/read-topic.ts'
+import type { SinkStatus } from '../../cli/sink-status.ts'
 import type { CommittedCursor } from '../../records/committed-cursor.ts'
 import { readHeaders } from '../../records/headers.ts'
 import { type ActualRecord, compare, report } from '../model/compare.ts'
@@ -28,6 +31,25 @@ export async function differencesFromModel(environment: TradeEnvironment, { busi
   const outcomes = new Map<string, number>()
   for (const { outcome } of expected) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   return { differences: report(compare(actual, expected, { processing })), inputs: inputs.length, outcomes }
+}
+
+export interface RunToEnd {
+  readonly businessDate: string
+  /** When the first record may have been processed. */
+  readonly fromMs: number
+  readonly processor: Role<ProcessorStatus>
+  readonly sinks: { readonly postgres: Role<SinkStatus>; readonly mongo: Role<SinkStatus> }
+}
+
+/** Lets the roles work off what there is, stops them, and holds topics, state store and databases against the model and each other. Answers what is wrong, for people; empty: nothing. */
+export async function faultsInTheEnd(environment: TradeEnvironment, { businessDate, fromMs, processor, sinks }: RunToEnd): Promise<{ faults: string; inputs: number }> {
+  await environment.processed(processor)
+  const toMs = Date.now()
+  await environment.written('postgres', sinks.postgres)
+  await environment.written('mongo', sinks.mongo)
+  await environment.stop(processor, sinks.postgres, sinks.mongo)
+  const { differences, inputs } = await differencesFromModel(environment, { businessDate, processing: { fromMs, toMs } })
+  return { faults: [differences, await environment.faults()].filter(Boolean).join('\n'), inputs }
 }
 
 /** The input, in the order of each partition. */
