@@ -14,11 +14,16 @@ export interface Refusal {
 export function refusal(field: string, found: string | undefined, expected: string, reason?: string): Refusal {
   const clean = found === undefined ? undefined : cut(storable(found))
   return {
-    reason: cut(storable(reason ?? (clean === undefined ? `${field}: not there, expected ${expected}` : `${field}: found ${clean}, expected ${expected}`))),
+    reason: cut(storable(reason ?? `${field}: ${foundText(clean)}, expected ${expected}`)),
     field,
     ...(clean === undefined ? {} : { found: clean }),
     expected: cut(expected),
   }
+}
+
+function foundText(found: string | undefined): string {
+  if (found === undefined) return 'not there'
+  return found === '' ? 'found an empty text' : `found ${found}`
 }
 
 /** No database keeps U+0000 or half a surrogate pair. */

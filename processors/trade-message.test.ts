@@ -113,6 +113,7 @@ test.each(['trade_id', 'counterparty_id', 'book_id'])('%s has 1 to 50 code point
   for (const bad of ['1', 'null', 'true', '["x"]', '{}'])
     expect(outputWith({ [field]: `"${field}":${bad}` })).toBe(`${field}: found ${bad}, expected a string of 1 to 50 code points`)
   expect(outputWith({ [field]: '' })).toBe(`${field}: not there, expected a string of 1 to 50 code points`)
+  expect(outputWith({ [field]: `"${field}":""` })).toBe(`${field}: found an empty text, expected a string of 1 to 50 code points`)
 })
 
 test.each(['"1"', '0', '-1', '1.5', '2147483648', '1e400', 'null', 'true', '[1]', '-0', '1e-1', '0.99999999999999999999'])(
