@@ -29,6 +29,8 @@ const RUN_VARIABLE = 'TRADEWIND_TEST_RUN'
 /** As a shell has it. */
 const INTERRUPTED = 130
 
+// kafkajs sets timers in the past, which Node would tell on standard error in the middle of a run.
+process.removeAllListeners('warning')
 process.exitCode = await main()
 
 async function main(): Promise<number> {

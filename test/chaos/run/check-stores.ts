@@ -10,7 +10,7 @@ import type { StateStore } from '../../../stores/state-store.ts'
 import { TRADE_STORES } from '../../../topology/trades.ts'
 
 /** A record of a changelog; `value` is `undefined` where it deletes. */
-interface Change {
+export interface Change {
   readonly offset: number
   readonly key: string
   readonly value: string | undefined
@@ -45,7 +45,7 @@ export async function checkStores(client: KafkaClient, applicationId: string, fo
     for (const { member, partition, store } of await openStores(name, folders)) {
       stores++
       entries += store.size
-      for (const difference of compare(store, changes.get(partition) ?? [])) differences.add(`${member}, store ${name}/${partition} at ${store.position}: ${difference}`)
+      for (const difference of storeDifferences(store, changes.get(partition) ?? [])) differences.add(`${member}, store ${name}/${partition} at ${store.position}: ${difference}`)
       await store.close()
     }
   }
@@ -71,7 +71,8 @@ async function readChanges(client: KafkaClient, topic: string): Promise<Map<numb
   return changes
 }
 
-function* compare(store: StateStore, changes: readonly Change[]): Generator<string> {
+/** What a store holds against the fold of its changelog up to the store's position. */
+export function* storeDifferences(store: StateStore, changes: readonly Change[]): Generator<string> {
   const position = store.position ?? 0
   const expected = new Map<string, string>()
   const changedLater = new Set<string>()
