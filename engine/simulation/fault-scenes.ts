@@ -4,14 +4,21 @@ import type { SeededRandom } from './seeded-random.ts'
 /** Faults that belong together: each of them alone is harmless, and chance would seldom bring them so close to each other. */
 export type Scene = (random: SeededRandom, options: FaultOptions) => Fault[]
 
-/** A member's JoinGroup hangs until the group has gone on without it, while its heartbeats get through: others may have run its tasks when it arrives. */
+/** Somebody comes back, and a member's JoinGroup hangs until the group has gone on without it, while its heartbeats get through: others run its tasks when it arrives. */
 function missedRebalance(random: SeededRandom, { instances, durationMs, sessionTimeoutMs, rebalanceTimeoutMs }: FaultOptions): Fault[] {
   const atMs = startOf(random, durationMs)
-  const forMs = Math.floor(rebalanceTimeoutMs + random.between(0, 1.2 * sessionTimeoutMs))
+  const instance = random.integer(0, instances - 1)
+  const forMs = Math.floor(rebalanceTimeoutMs + random.between(300, sessionTimeoutMs))
   return [
-    { kind: 'hang-at', atMs, instance: random.integer(0, instances - 1), api: random.pick(['joinGroup', 'joinGroup', 'syncGroup']), nth: 1, what: random.pick(['request', 'request', 'answer']), forMs, pausedMs: 0 },
-    { kind: 'storm', atMs: atMs + 1, everyMs: Math.floor(random.logarithmic(20, 500)), forMs: random.pick([1, 1, 500, 2_000]) },
+    { kind: 'stop', atMs, instance: (instance + 1) % instances, downMs: 3_000 + random.integer(0, 500), how: 'leave' },
+    { kind: 'hang-at', atMs: atMs + 2_500, instance, api: random.pick(['joinGroup', 'joinGroup', 'joinGroup', 'syncGroup']), nth: 1, what: random.pick(['request', 'request', 'request', 'answer']), forMs, pausedMs: 0 },
   ]
+}
+
+/** The end of a transaction is on its way until the transaction has timed out, while the next one gets through. */
+function endThatComesTooLate(random: SeededRandom, { instances, durationMs }: FaultOptions): Fault[] {
+  const forMs = Math.floor(random.between(4_000, 24_000))
+  return [{ kind: 'hang-at', atMs: startOf(random, durationMs), instance: random.integer(0, instances - 1), api: 'endTxn', nth: random.integer(1, 5), what: 'request', forMs, pausedMs: 0 }]
 }
 
 /** A process stops in the middle of a commit and wakes when others have its tasks. */
@@ -69,7 +76,7 @@ export function longAbsence(random: SeededRandom, { instances, durationMs, tombs
   return [{ kind: 'kill', atMs: startOf(random, durationMs / 2), instance: random.integer(0, instances - 1), downMs: Math.floor(tombstoneRetentionMs * random.between(1.2, 1.8)), disk: 'kept' }]
 }
 
-export const SCENES: readonly Scene[] = [missedRebalance, zombieInCommit, zombieWithHalfATransaction, lateAnswerToOffsets, farAwayInARebalance, powerCutBehindCompaction]
+export const SCENES: readonly Scene[] = [missedRebalance, endThatComesTooLate, zombieInCommit, zombieWithHalfATransaction, lateAnswerToOffsets, farAwayInARebalance, powerCutBehindCompaction]
 
 function startOf(random: SeededRandom, durationMs: number): number {
   return Math.floor(random.between(0, durationMs))

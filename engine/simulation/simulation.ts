@@ -17,6 +17,8 @@ export interface SimulationOptions {
   readonly faults?: readonly Fault[]
   /** Default: what the seed draws, some 200 to 3,000. */
   readonly records?: number
+  /** The seed draws no fewer than these: larger worlds for longer hunts. */
+  readonly least?: { readonly records: number; readonly faults: number } | undefined
   /** Instances of the application and nodes of the cluster, in place of those that the seed draws. */
   readonly shape?: WorldShape
   /** Called with each line of the trace. */
@@ -48,8 +50,9 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
   const application = options.application(random.fork('application'))
   const world = new World({ application, connect: options.connect, scheduler, random, trace, ...(options.shape && { shape: options.shape }) })
   const durationMs = Math.floor(random.logarithmic(5_000, 60_000))
-  const count = options.records ?? Math.floor(random.logarithmic(200, 3_000))
-  const faultCount = random.integer(5, 30)
+  const { records: leastRecords, faults: leastFaults } = options.least ?? { records: 200, faults: 5 }
+  const count = options.records ?? Math.floor(random.logarithmic(leastRecords, Math.max(3_000, 1.5 * leastRecords)))
+  const faultCount = random.integer(leastFaults, Math.max(30, leastFaults + 10))
   const faults = options.faults ?? drawFaults(random.fork('faults'), { ...world.shape, durationMs, count: faultCount })
   trace.add('world', `seed ${options.seed}: ${application.name}, ${world.describe()}, ${count} records in ${(durationMs / 1000).toFixed(1)} s`)
   for (const fault of faults) trace.add('world', describeFault(fault))
@@ -145,7 +148,8 @@ class SimulationRun {
     const chance = random.fork('feed')
     const next = application.workload(random.fork('workload'))
     const transactional = chance.chance(0.4) ? 0.3 : 0
-    const meanBurst = chance.logarithmic(1, 100)
+    // With more records the bursts are larger, not more.
+    const meanBurst = chance.logarithmic(1, 100) * Math.max(1, count / 800)
     for (let written = 0; written < count; ) {
       const size = Math.min(count - written, Math.max(1, Math.floor(chance.logarithmic(1, meanBurst * 4))))
       const records = Array.from({ length: size }, next)

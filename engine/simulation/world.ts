@@ -72,7 +72,7 @@ export class World {
       transactionTimeoutMs: drawn.pick([3_000, 10_000, 60_000, 60_000]),
       producers: drawn.chance(0.8) ? 2 : 1,
       pace: { minIntervalMs: drawn.pick([1, 10, 50]), targetRecords: drawn.pick([20, 500, 16_000]), maxAgeMs: drawn.pick([5, 60, 200]) },
-      maxBufferedBytes: drawn.pick([2_000, 1_000_000]),
+      maxBufferedBytes: drawn.pick([2_000, 1_000_000, 1_000_000]),
       segmentBytes: drawn.pick([1_000, 1_000, 4_000, 20_000, 64 << 20]),
     }
     const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 100]] as const)

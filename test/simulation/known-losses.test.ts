@@ -102,4 +102,13 @@ describe('no record is lost or doubled by', { timeout: 300_000 }, () => {
     const faults = every(1_500, 1_500, 6, (atMs, i): Fault => ({ kind: 'break-at', atMs, instance: i % 2, api: 'endTxn', nth: 1, fate: 'answer-lost' }))
     expect(await lossesOf(faults, {}, { poison: 0.02, oversized: 0.01 })).toEqual([])
   })
+
+  test('a sink whose database commits without an answer, and whose processes die and stand still', async () => {
+    const troubles = ['silent', 'restarting', 'away'] as const
+    const faults = every(1_500, 2_000, 9, (atMs, i): Fault[] => [
+      { kind: 'database', atMs, trouble: troubles[i % 3] ?? 'away', forMs: 1_500 },
+      i % 2 === 0 ? { kind: 'companion-kill', atMs: atMs + 300, pick: i, downMs: 200 } : { kind: 'companion-pause', atMs: atMs + 300, pick: i, forMs: 8_000 },
+    ]).flat()
+    expect(await lossesOf(faults, {}, { sink: true })).toEqual([])
+  })
 })

@@ -9,10 +9,13 @@ import { shrink } from '../../engine/simulation/shrink.ts'
 /**
  * npm run simulate -- --seed N [--only 3,7] [--quiet]    one seed, with its trace; of its faults only those with these numbers
  * npm run simulate -- --seeds 1000 --from K              many, in processes of their own; the first one that fails is shrunk
+ * --records 2000 --faults 20                             with either: seeds of so many records and faults at least
  */
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, only: { type: 'string' }, quiet: { type: 'boolean' }, seeds: { type: 'string' }, from: { type: 'string' }, processes: { type: 'string' } },
+  options: { seed: { type: 'string' }, only: { type: 'string' }, quiet: { type: 'boolean' }, seeds: { type: 'string' }, from: { type: 'string' }, processes: { type: 'string' }, records: { type: 'string' }, faults: { type: 'string' } },
 })
+
+const least = values.records === undefined && values.faults === undefined ? undefined : { records: Number(values.records ?? 200), faults: Number(values.faults ?? 5) }
 
 process.exitCode = values.seed === undefined ? await many(Number(values.from ?? 1), Number(values.seeds ?? 100)) : await one(Number(values.seed))
 
@@ -32,6 +35,7 @@ async function many(from: number, count: number): Promise<number> {
   await runSeeds({
     from,
     count,
+    least,
     ...(values.processes !== undefined && { processes: Number(values.processes) }),
     done: (outcome) => {
       done++
@@ -57,7 +61,8 @@ async function shrunk({ seed, faults }: SimulationOutcome): Promise<void> {
   const left = await shrink(faults, async (some) => (await run(seed, { faults: some })).violations.length > 0)
   const numbers = left.map((fault) => faults.indexOf(fault))
   process.stdout.write(`seed ${seed} fails with ${left.length} of its ${faults.length} faults:\n${left.map((fault) => `  ${describeFault(fault)}\n`).join('')}`)
-  process.stdout.write(`to see it: npm run simulate -- --seed ${seed} --only ${numbers.join(',') || "''"}\n`)
+  const wanted = least === undefined ? '' : ` --records ${least.records} --faults ${least.faults}`
+  process.stdout.write(`to see it: npm run simulate -- --seed ${seed}${wanted} --only ${numbers.join(',') || "''"}\n`)
 }
 
 async function chosen(seed: number, numbers: readonly number[]): Promise<Fault[]> {
@@ -66,7 +71,7 @@ async function chosen(seed: number, numbers: readonly number[]): Promise<Fault[]
 }
 
 function run(seed: number, more: { faults?: readonly Fault[]; write?: (line: string) => void }): Promise<SimulationOutcome> {
-  return runSimulation({ seed, application: pickApplication, connect: simulatedClient, ...more })
+  return runSimulation({ seed, least, application: pickApplication, connect: simulatedClient, ...more })
 }
 
 function summary({ seed, application, violations, faults, records, virtualMs, digest }: SimulationOutcome): string {

@@ -11,6 +11,8 @@ export interface RunSeedsOptions {
   /** Modules that are loaded first in each process, such as a hook that changes the code under test. */
   readonly preload?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** What the seeds draw at least. */
+  readonly least?: { readonly records: number; readonly faults: number } | undefined
   /** Called with each outcome; `true` ends the run. */
   readonly done: (outcome: SimulationOutcome) => boolean | undefined
   /** A seed takes seconds: after this it hangs, in a loop that never lets time go on. Default 120 s. */
@@ -38,7 +40,7 @@ async function runWorker(seeds: Iterator<number>, options: RunSeedsOptions, stop
 }
 
 /** Resolves when there are no seeds left; or with what became of the seed whose process died or hung. */
-function runProcess(seeds: Iterator<number>, { preload = [], environment = {}, done, hangMs = 120_000 }: RunSeedsOptions, stop: AbortController): Promise<SimulationOutcome | undefined> {
+function runProcess(seeds: Iterator<number>, { preload = [], environment = {}, least, done, hangMs = 120_000 }: RunSeedsOptions, stop: AbortController): Promise<SimulationOutcome | undefined> {
   return new Promise((resolve) => {
     const child = fork(WORKER, { execArgv: [...NODE_OPTIONS, ...preload.flatMap((module) => ['--import', module])], env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     let current: number | undefined
@@ -54,7 +56,7 @@ function runProcess(seeds: Iterator<number>, { preload = [], environment = {}, d
       current = isOver ? undefined : value
       if (current === undefined) return end()
       timer = setTimeout(() => child.kill('SIGKILL'), hangMs)
-      child.send(current)
+      child.send({ seed: current, least })
     }
     stop.signal.addEventListener('abort', end)
     child.stderr?.on('data', (chunk: Buffer) => {

@@ -6,6 +6,6 @@ import { pickApplication } from './applications/pick-application.ts'
 Error.stackTraceLimit = 0
 
 /** A process that runs the seeds it is sent, one after the other, and sends back what came of each. */
-process.on('message', (seed: number) => {
-  void runSimulation({ seed, application: pickApplication, connect: simulatedClient }).then((outcome) => process.send?.(outcome))
+process.on('message', ({ seed, least }: { seed: number; least?: { records: number; faults: number } }) => {
+  void runSimulation({ seed, least, application: pickApplication, connect: simulatedClient }).then((outcome) => process.send?.(outcome))
 })

@@ -263,4 +263,18 @@ export const MUTATIONS: readonly Mutation[] = [
     find: ' || !batches.every((batch) => isSound(cursor, batch))',
     replace: '',
   },
+  {
+    name: 'a sink goes on although the database has not answered',
+    file: 'sinks/batch-writer.ts',
+    find: `          listener.retried(error)
+          continue`,
+    replace: `          listener.retried(error)
+          return`,
+  },
+  {
+    name: 'a sink that was fenced counts its write as applied',
+    file: 'sinks/batch-writer.ts',
+    find: `if (result.outcomes[index] === 'applied') listener.applied(write)`,
+    replace: `if (result.outcomes[index] !== undefined) listener.applied(write)`,
+  },
 ]
