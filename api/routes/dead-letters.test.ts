@@ -48,6 +48,12 @@ test('of a sink: with the headers of Kafka Connect; it is not to be sent again',
   expect(at.sent).toEqual([])
 })
 
+test('a timestamp that is no date', async () => {
+  at.cluster.write(deadLetter, 0, refused(1, { timestamp: -1 }), refused(2, { timestamp: 9e15 }))
+  expect((await get('')).items.map(({ timestamp }: { timestamp: string }) => timestamp)).toEqual(['+275760-09-13T00:00:00.000Z', '1970-01-01T00:00:00.000Z'])
+  expect(at.unexpected).toEqual([])
+})
+
 test('page by page, the newest first, each once, over gaps that transactions leave', async () => {
   const expected: string[] = []
   for (let n = 0; n < 60; n++) {

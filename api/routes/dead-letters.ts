@@ -15,6 +15,8 @@ const REPLAYED = 'DEAD_LETTER_REPLAYED'
 /** A value of 1 MB in base64, and room. */
 const BODY_LIMIT_BYTES = 3_000_000
 const MOST_LETTERS = 200
+/** A producer may have set any timestamp; beyond this there is no date. */
+const LATEST_MS = 8.64e15
 const DEFAULT_LIMIT = 50
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
 
@@ -164,7 +166,7 @@ function letterBody(letter: DeadLetter, { input, replays }: { input: string; rep
   const { timestampMs, key, value, headers, error } = letter
   return {
     id: idOf(letter),
-    timestamp: new Date(timestampMs).toISOString(),
+    timestamp: new Date(Math.min(Math.max(timestampMs, 0), LATEST_MS)).toISOString(),
     trade_id: textOf(key) ?? null,
     key_base64: key?.toString('base64') ?? null,
     value_base64: value?.toString('base64') ?? null,
