@@ -66,7 +66,7 @@ export function bytes(n) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let size = n
   let unit = 0
-  while (size >= 1_000 && unit < units.length - 1) {
+  while (size >= 999.5 && unit < units.length - 1) {
     size /= 1_000
     unit++
   }

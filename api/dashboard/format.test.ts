@@ -12,7 +12,7 @@ test('spans of time, in two units at most', () => {
 })
 
 test('sizes', () => {
-  expect([0, 999, 1_000, 34_120_000, 412_000_000, 5e15].map(bytes)).toEqual(['0 B', '999 B', '1.0 kB', '34.1 MB', '412 MB', '5,000 TB'])
+  expect([0, 999, 1_000, 999_700, 34_120_000, 412_000_000, 5e15].map(bytes)).toEqual(['0 B', '999 B', '1.0 kB', '1.0 MB', '34.1 MB', '412 MB', '5,000 TB'])
 })
 
 test('moments are UTC, and what is none is shown as it is', () => {

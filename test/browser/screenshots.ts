@@ -5,12 +5,12 @@ import type { AuditEntry, Listed } from '../../api/dashboard/answers.ts'
 import { PAGES } from './pages.ts'
 import { launch } from './system-browser.ts'
 
-// node test/browser/screenshots.ts http://127.0.0.1:8080 docs/dashboard
+// node test/browser/screenshots.ts http://127.0.0.1:8080 docs/dashboard [page ...]
 //
-// Takes a picture of every page of a gateway that runs, in both themes, and of some on a phone.
+// Takes a picture of every page (or of these) of a gateway that runs, in both themes, and of some on a phone.
 
-const [, , url, folder] = process.argv
-if (url === undefined || folder === undefined) throw new Error('expected two arguments: the address of a gateway, and the folder to write to')
+const [, , url, folder, ...only] = process.argv
+if (url === undefined || folder === undefined) throw new Error('expected two arguments or more: the address of a gateway, and the folder to write to')
 /** Those that somebody opens on the way to a computer. */
 const ON_A_PHONE = ['overview', 'groups', 'trade', 'dead-letters']
 const WINDOW = { width: 1440, height: 900 }
@@ -29,7 +29,7 @@ async function worthShowing(gateway: string): Promise<string> {
 }
 
 async function takeAll(from: Browser, colorScheme: 'light' | 'dark'): Promise<void> {
-  for (const { name, path, ready } of PAGES) {
+  for (const { name, path, ready } of PAGES.filter(({ name: one }) => only.length === 0 || only.includes(one))) {
     const page = await from.newPage({ viewport: WINDOW, colorScheme })
     await page.goto(url + (name === 'dead-letters' ? '/dead-letters' : path.replace('{trade}', encodeURIComponent(trade))))
     if (name === 'dead-letters') await page.locator('tr', { hasText: 'expected' }).locator('th a').first().click()
