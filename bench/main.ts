@@ -5,6 +5,7 @@ import { compareResults, describeChanges } from './harness/compare.ts'
 import { markdownOf } from './harness/markdown.ts'
 import type { Results } from './harness/results.ts'
 import { runScenario, type RunScenarioOptions } from './harness/run-scenario.ts'
+import { runHttp } from './http/run-http.ts'
 import { runPath } from './path/run-path.ts'
 import { runQuick } from './quick/run-quick.ts'
 import { drain } from './scenarios/drain.ts'
@@ -28,6 +29,7 @@ const SCENARIOS: Readonly<Record<string, (options: RunScenarioOptions) => Promis
 const HELP = `npm run bench -- SCENARIO [--peer NAME]...   ours and peers in turn, on one warm broker; results in bench/results
 npm run bench -- --compare OLD.json NEW.json  what changed beyond noise; exit code 3 on a loss of 10 % of ours
 npm run bench -- --quick                      the floors of speed: drain, latency, PostgreSQL sink, restart, memory
+npm run bench -- http                         the gateway: to the 202, to the outcome, to the row; batches (--rates 1000,5000 --seconds 60)
 npm run bench -- --path                       what a record costs a stream thread without a broker, in ns of CPU
 
 Scenarios: ${Object.keys(SCENARIOS).join(', ')}
@@ -58,7 +60,7 @@ const { values, positionals } = parseArgs({
     records: { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '3' },
     keys: { type: 'string' },
-    rates: { type: 'string', default: '1000,5000,10000,20000' },
+    rates: { type: 'string' },
     load: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
     'warm-seconds': { type: 'string', default: '20' },
@@ -76,6 +78,7 @@ const scenario = SCENARIOS[name]
 if (values.help) process.stdout.write(HELP)
 else if (values.compare) process.exitCode = await compare(name, second)
 else if (values.path) await runPath(Number(values.rounds))
+else if (name === 'http') process.exitCode = await runHttp({ rates: (values.rates ?? '1000,5000').split(',').map(Number), seconds: Number(values.seconds), warmSeconds: Number(values['warm-seconds']) })
 else if (values.quick) process.exitCode = await runQuick({ records: Number(values.records), rounds: Number(values.rounds), report: values.report })
 else if (scenario !== undefined) process.stdout.write(markdownOf(await scenario(scenarioOptions())))
 else {
@@ -89,7 +92,7 @@ function scenarioOptions(): RunScenarioOptions {
     rounds: Number(values.rounds),
     records: Number(values.records),
     keys: values.keys?.split(',').map(Number),
-    rates: values.rates.split(',').map(Number),
+    rates: (values.rates ?? '1000,5000,10000,20000').split(',').map(Number),
     loadRate: Number(values.load),
     seconds: Number(values.seconds),
     warmSeconds: Number(values['warm-seconds']),

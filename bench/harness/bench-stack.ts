@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Role } from '../../cli/demo/role.ts'
 import { type ConnectedKafka, connectKafka } from '../../cli/kafka.ts'
+import type { GatewayStatus } from '../../cli/gateway-status.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import type { ProduceStatus } from '../../cli/produce-status.ts'
 import type { SinkStatus } from '../../cli/sink-status.ts'
@@ -102,6 +103,11 @@ export class BenchStack {
   /** `environment`: on top of ours. */
   sink(applicationId: string, environment: NodeJS.ProcessEnv = {}): Role<SinkStatus> {
     return this.#role('sink', ['sink', 'postgres', '--application-id', applicationId, '--postgres-url', this.postgres], environment)
+  }
+
+  /** Without MongoDB: what needs it answers 503. */
+  gateway(applicationId: string): Role<GatewayStatus> {
+    return this.#role('gateway', ['gateway', '--application-id', applicationId, '--postgres-url', this.postgres, '--mongo-url', 'mongodb://127.0.0.1:1/none', '--http-listen', '127.0.0.1:0'])
   }
 
   load(flags: readonly string[]): Role<ProduceStatus> {
