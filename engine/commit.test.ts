@@ -24,6 +24,7 @@ class Fixture {
   readonly collector = new RecordCollector(new Map([['out', 1]]))
   readonly changelog = new ChangelogStore({ topic: 'c', partition: 0, taskId: '0_0', store: this.store, collector: this.collector })
   readonly failed: string[] = []
+  losses = 0
   current: CurrentGeneration | undefined = { generation: GENERATION, tasks: new Set(['0_0']) }
   newer: Promise<void> = Promise.reject(new Error('no newer generation'))
   readonly committer: Committer
@@ -31,7 +32,7 @@ class Fixture {
 
   constructor(producers = 2) {
     this.newer.catch(() => {})
-    const membership = { fixture: this, get current() { return this.fixture.current }, newerGeneration: () => this.newer }
+    const membership = { fixture: this, get current() { return this.fixture.current }, get losses() { return this.fixture.losses }, newerGeneration: () => this.newer }
     this.committer = new Committer({
       producers: ['a', 'b'].slice(0, producers).map((name) => this.#producer(name)),
       membership,
@@ -177,6 +178,22 @@ test.each([
   await at.answer('produce b')
   expect(await done).toMatchObject({ name: 'TaskMigratedError' })
   expect(at.journal).toEqual(['produce b'])
+})
+
+test('fence: what has waited for the commit before it, while its membership was lost and another one came, is not committed in that one', async () => {
+  const at = new Fixture()
+  const first = at.commit('k', '1')
+  const second = at.commit('k', '2')
+  await at.clock.settle()
+  at.losses = 1
+  at.current = { generation: { ...GENERATION, generationId: 9, memberId: 'another' }, tasks: new Set(['0_0']) }
+  await at.answer('produce b')
+  await at.answer('offsets b 5')
+  await at.answer('produce a')
+  expect(await second).toMatchObject({ name: 'TaskMigratedError' })
+  expect(at.journal).not.toContain('offsets a 9')
+  await at.answer('end b commit')
+  expect(await first).toBe('committed')
 })
 
 test('a member that the group does not know has lost its tasks', async () => {

@@ -16,6 +16,8 @@ export interface CurrentGeneration {
 export interface CommitMembership {
   /** `undefined` while the thread is no member. */
   readonly current: CurrentGeneration | undefined
+  /** Memberships that were lost so far. */
+  readonly losses: number
   /** Resolves when `current` is newer than `than`; rejects with `TaskMigratedError` when the membership is, or was, lost since. */
   newerGeneration(than: GroupGeneration): Promise<void>
 }
@@ -137,13 +139,14 @@ export class Committer {
 
   /**
    * Step 3. The broker checks member and generation, never who has a partition: that every task is ours in the generation it is committed under is checked here, each time. Where the generation moved, that
-   * is known only after SyncGroup: tasks that this member claimed in that rebalance were given to nobody else, so their offsets are repeated under the new generation, in the same transaction.
+   * is known only after SyncGroup: tasks that this member claimed in that rebalance were given to nobody else, so their offsets are repeated under the new generation, in the same transaction. A
+   * transaction that has waited for the one before it, while its membership was lost and another one came, is not of this one.
    */
   async #sendOffsets(transaction: Transaction, producer: TransactionalProducer): Promise<void> {
     const { membership } = this.#options
     for (;;) {
       const { current } = membership
-      if (current === undefined) throw new TaskMigratedError('the membership was lost before the offsets were committed')
+      if (current === undefined || membership.losses !== transaction.membershipsLost) throw new TaskMigratedError('the membership was lost before the offsets were committed')
       for (const task of transaction.taskIds) {
         if (!current.tasks.has(task)) throw new TaskMigratedError(`task ${task} has gone to another instance in generation ${current.generation.generationId}`)
       }

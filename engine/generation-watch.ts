@@ -18,6 +18,7 @@ export class GenerationWatch implements CommitMembership {
   #latest: (CurrentGeneration & { readonly since: GroupGeneration }) | undefined
   #loss = new TaskMigratedError('the thread is no member of the group yet')
   #waiters: Waiter[] = []
+  #losses = 0
 
   constructor(membership: () => Membership) {
     this.#membership = membership
@@ -25,6 +26,10 @@ export class GenerationWatch implements CommitMembership {
 
   get current(): CurrentGeneration | undefined {
     return this.#membership().generation === undefined ? undefined : this.#latest
+  }
+
+  get losses(): number {
+    return this.#losses
   }
 
   /**
@@ -50,6 +55,7 @@ export class GenerationWatch implements CommitMembership {
   }
 
   lost(reason: Error): void {
+    this.#losses++
     this.#latest = undefined
     this.#loss = new TaskMigratedError(`the membership was lost: ${reason.message}`, { cause: reason })
     const waiting = this.#waiters

@@ -51,6 +51,8 @@ export class ThreadCommits {
   readonly #committer: Committer
   readonly #pace: CommitPace
   readonly #underWay = new Set<Promise<void>>()
+  /** Memberships that had been lost when the open transaction was begun. */
+  #begunAfterLosses = 0
   #positionsLookedAtMs = 0
   #caughtUpNotedMs: number | undefined
 
@@ -96,6 +98,7 @@ export class ThreadCommits {
 
   #commit(): void {
     const transaction = this.#options.collector.seal()
+    transaction.membershipsLost = this.#begunAfterLosses
     for (const id of transaction.taskIds) transaction.offsets.push(...(this.#options.running.get(id)?.offsetsToCommit() ?? []))
     this.#pace.started(this.#options.clock.monotonicMs())
     const done = this.#committer
@@ -158,6 +161,7 @@ export class ThreadCommits {
 
   /** Forgets what was processed and not committed. */
   discardOpen(): void {
+    this.#begunAfterLosses = this.#options.membership.losses
     this.#options.collector.discard()
     for (const task of this.#options.running.values()) for (const store of task.stores) store.discard()
   }

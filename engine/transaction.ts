@@ -30,10 +30,12 @@ export interface Transaction {
   records: number
   /** The one record that all of it came from, where records are committed one by one; `deadLetter` says whether it was sent there instead of through the topology. */
   alone: (RecordPlace & { readonly deadLetter: 'no' | 'whole' | 'bare' }) | undefined
+  /** How many memberships had been lost when it was begun: in a later one its tasks may come back, and others have run them meanwhile. */
+  membershipsLost: number
   /** Monotonic time of its first record; `undefined` while it is empty. */
   openedAtMs: number | undefined
 }
 
 export function emptyTransaction(number: number): Transaction {
-  return { number, batches: [], offsets: [], taskIds: new Set(), records: 0, alone: undefined, openedAtMs: undefined }
+  return { number, batches: [], offsets: [], taskIds: new Set(), records: 0, alone: undefined, membershipsLost: 0, openedAtMs: undefined }
 }
