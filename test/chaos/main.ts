@@ -4,8 +4,10 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { killLeftBehind } from '../../dev/test/left-behind.ts'
 import { type ChaosReport, markdownOf } from './run/chaos-report.ts'
+import { endByForce } from './run/end-by-force.ts'
 import { FAULT_KINDS } from './run/fault-kinds.ts'
 import { type ChaosOptions, runChaos } from './run/run-chaos.ts'
+import { smallDiskFolder } from './run/world.ts'
 
 const HELP = `npm run chaos -- --minutes N --seed S   the trade store on real brokers and databases, under faults that the seed draws
 
@@ -46,17 +48,17 @@ type Options = NonNullable<ReturnType<typeof readOptions>>
 async function run({ seed, minutes, rate, partitions, kinds, report: reportFolder, keep }: Options): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'tradewind-chaos-'))
   process.env[RUN_VARIABLE] = folder
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      endByForce(`${RUN_VARIABLE}=${folder}`, smallDiskFolder(folder))
+      process.stderr.write(`interrupted; data and logs: ${folder}\n`)
+      process.exit(INTERRUPTED)
+    })
+  }
   const startMs = performance.now()
   const onProgress = (line: string) => process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(5)} s  ${line}\n`)
   onProgress(`seed ${seed}, ${minutes} min; data in ${folder}`)
-  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, signal: stop.signal, onProgress }).catch((error: unknown) => {
-    if (!stop.signal.aborted) throw error
-    // All processes have ended; timers of what was under way are no reason to wait.
-    process.stderr.write(`interrupted; data and logs: ${folder}\n`)
-    return process.exit(INTERRUPTED)
-  })
+  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, onProgress })
   mkdirSync(reportFolder, { recursive: true })
   const file = join(reportFolder, `chaos-${seed}`)
   writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)

@@ -80,10 +80,10 @@ export class Nemesis {
     for (const recovery of this.#recoveries) recovery.look()
   }
 
-  /** Until the time is up, or `signal`. Throws `NoRecoveryError`. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Until the time is up. Throws `NoRecoveryError`. */
+  async run(): Promise<void> {
     this.#startMs = performance.now()
-    while (performance.now() - this.#startMs < this.#options.durationMs && !signal.aborted) {
+    while (performance.now() - this.#startMs < this.#options.durationMs) {
       await this.#pause(between(this.#chance, 200, 2_000))
       await this.#round()
     }

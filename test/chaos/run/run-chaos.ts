@@ -27,8 +27,6 @@ export interface ChaosOptions {
   readonly partitions: number
   /** Kinds of faults. Default: all but those that have to be asked for. */
   readonly kinds?: readonly string[] | undefined
-  /** Ends everything by force: then `runChaos` throws. */
-  readonly signal?: AbortSignal
   readonly onProgress: (line: string) => void
 }
 
@@ -43,20 +41,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   options.onProgress('starting three brokers, PostgreSQL, MongoDB and the trade store')
   const world = await ChaosWorld.create({ folder: options.folder, partitions: options.partitions })
   try {
-    const toTheEnd = async () => (await ChaosRun.start(world, options)).toTheEnd()
-    const outcome = await Promise.race([toTheEnd(), aborted(options.signal)])
+    const run = await ChaosRun.start(world, options)
+    const outcome = await run.toTheEnd()
     return { ...outcome, startedAt: startedAt.toISOString(), elapsedS: (Date.now() - startedAt.getTime()) / 1000 }
   } finally {
     await world.close()
   }
-}
-
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => {
-    const abort = () => reject(new Error('interrupted'))
-    if (signal?.aborted) abort()
-    signal?.addEventListener('abort', abort)
-  })
 }
 
 class ChaosRun {
@@ -130,11 +120,10 @@ class ChaosRun {
   }
 
   async #faults(): Promise<UnavailabilityReport> {
-    const { signal = new AbortController().signal } = this.#options
     await until('all partitions are being processed', () => this.#watch.committedSerials.every((serial) => serial >= 0))
     const unavailability = new Unavailability(this.#watch, this.#load)
     // What is broken is looked at in the end, like everything else.
-    await this.#orViolation(() => this.#nemesis.run(signal))
+    await this.#orViolation(() => this.#nemesis.run())
     return unavailability.stop()
   }
 

@@ -65,9 +65,9 @@ export class ChaosWorld {
     const stack = await startStack({ dataDir: join(folder, 'stack'), brokers: 3, kafkaHeapMb: HEAP_MB, kafkaQuickCompiler: true, kafkaProxied: proxied, kafkaSettings: BROKER_SETTINGS })
     const postgres = await proxyBefore('PostgreSQL', stack.postgres)
     const mongo = await proxyBefore('MongoDB', stack.mongo)
-    const data = join(folder, 'roles')
+    const data = rolesFolder(folder)
     mkdirSync(data)
-    const smallDisk = SmallDisk.mount(join(data, SMALL_DISK_MEMBER))
+    const smallDisk = SmallDisk.mount(smallDiskFolder(folder))
     const log = join(folder, 'roles.log')
     const environment = await TradeEnvironment.create({
       folder: data,
@@ -117,6 +117,15 @@ export class ChaosWorld {
     if (name === SMALL_DISK_MEMBER && this.excuses.smallDisk !== undefined) return this.excuses.smallDisk
     return started ? undefined : this.excuses.start
   }
+}
+
+/** Where the small disk of a run is mounted. */
+export function smallDiskFolder(folder: string): string {
+  return join(rolesFolder(folder), SMALL_DISK_MEMBER)
+}
+
+function rolesFolder(folder: string): string {
+  return join(folder, 'roles')
 }
 
 async function proxyBefore(name: string, url: string): Promise<{ proxy: TcpProxy; url: string }> {
