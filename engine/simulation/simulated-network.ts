@@ -107,12 +107,12 @@ export class ProcessNetwork implements SimulatedNetwork {
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
   }
 
-  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `both`: the request for a fifth of the time, the answer for all of it. `then` is called when it is sent. */
-  hangAt(api: string, nth: number, { what, forMs, then }: { what: 'request' | 'answer' | 'both'; forMs: number; then?: () => void }): void {
+  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `both`: the request for a fifth of the time, the answer for all of it. `whenSent` is called when it is sent. */
+  hangAt(api: string, nth: number, { what, forMs, whenSent }: { what: 'request' | 'answer' | 'both'; forMs: number; whenSent?: () => void }): void {
     const requestHeldMs = what === 'request' ? forMs : what === 'both' ? forMs / 5 : 0
     const treatment: Treatment = { fate: 'answered', requestHeldMs, answerHeldMs: what === 'request' ? 0 : forMs }
     const apply = (): Treatment => {
-      then?.()
+      whenSent?.()
       return treatment
     }
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })

@@ -236,7 +236,7 @@ export class World {
       case 'cut': return network?.cut()
       case 'stall': return network?.stall(fault.node, fault.forMs)
       case 'stall-at': return network?.stallAt(fault.api, fault.nth, { forMs: fault.forMs, nodes: fault.everyNode ? this.cluster.nodes : undefined })
-      case 'hang-at': return network?.hangAt(fault.api, fault.nth, { ...fault, then: () => this.#pauseSoon(process, fault.pausedMs) })
+      case 'hang-at': return network?.hangAt(fault.api, fault.nth, { ...fault, whenSent: () => this.#pauseSoon(process, fault.pausedMs) })
       case 'twin':
         instance.startTwin()
         return this.#later(fault.forMs, () => instance.killTwin())
