@@ -107,6 +107,8 @@ export class Nemesis {
     const { world } = this.#options
     world.excuses.start = undefined
     const whole = await this.#whole()
+    // One that gave up may take a moment to end.
+    world.excuses.smallDisk = undefined
     for (const [at, { kind, fault, recovery, startedMs }] of injected.entries()) {
       const { firstCommitMs, processedMs, postgresMs, mongoMs } = recovery
       const record: FaultRecord = {

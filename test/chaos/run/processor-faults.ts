@@ -90,7 +90,6 @@ export const processorFaults: readonly FaultKind[] = [
           smallDisk.free()
           // one that has given up a moment ago is started by its supervisor
           fleet.start(SMALL_DISK_MEMBER)
-          excuses.smallDisk = undefined
         },
       }
     },
