@@ -112,4 +112,4 @@ export class StreamWorkers {
 }
 
 /** Errors whose message says what to do. */
-const EXPECTED = new Set(['StreamThreadFatalError', 'StateDirectoryError', 'KafkaError', 'UnsupportedVersionError', 'PersonsMistake', 'TopologyError'])
+const EXPECTED = new Set(['StreamThreadFatalError', 'StateDirectoryError', 'StoreFailedError', 'KafkaError', 'UnsupportedVersionError', 'PersonsMistake', 'TopologyError'])

@@ -146,9 +146,10 @@ class ChaosRun {
   }
 
   #ownChecks(): Check[] {
-    const { fleet, brokers, stack } = this.#world
+    const { environment, fleet, brokers, stack } = this.#world
     const died = fleet.unasked.filter(({ excuse }) => excuse === undefined)
     const services = [...brokers, stack.services.postgres, stack.services.mongo].filter((service) => service !== undefined)
+    const unnamed = environment.said.filter((line) => line.includes(' unexpected: '))
     const away = services.filter(({ pid }) => pid === undefined)
     if (away.length > 0) this.#violations.push(`not running any more: ${away.map(({ name }) => name).join(', ')}`)
     if (this.#watch.failure !== undefined) this.#violations.push(this.#watch.failure.message)
@@ -159,6 +160,7 @@ class ChaosRun {
         held: died.length === 0,
         detail: died.map(({ name, exit, lastWords }) => `${name} (${exit}): ${lastWords}`).join('; ') || `${fleet.unasked.length} ended with one and were started again`,
       },
+      { name: 'no role met an error that it has no words for', held: unnamed.length === 0, detail: unnamed.slice(0, 5).join('; ') || `${environment.said.length} lines were said` },
     ]
   }
 
