@@ -15,21 +15,23 @@ const SHOWN = 5
 /** The sinks' runtime in the world: two processes that copy a topic into one database, each record once in effect. In the end each key has the row of its last record. */
 export function sinkOf(topic: string): Companion {
   const storage = new MemoryStorage()
+  /** `partition@offset` of every record that the database has been given: rows alone do not tell of one that a later one has replaced. */
+  const given = new Set<string>()
   return {
     name: 'sink',
     processes: 2,
-    start: (ports) => runSink(topic, storage, ports),
+    start: (ports) => runSink(topic, { storage, given }, ports),
     left: (outputs) => unwritten(topic, storage, outputs),
-    check: ({ outputs }: RunResult) => wrongRows(topic, storage, outputs),
+    check: ({ outputs }: RunResult) => [...leftOut(topic, given, outputs), ...wrongRows(topic, storage, outputs)],
   }
 }
 
-function runSink(topic: string, storage: MemoryStorage, { process, broker, random, database }: CompanionPorts) {
+function runSink(topic: string, { storage, given }: { storage: MemoryStorage; given: Set<string> }, { process, broker, random, database }: CompanionPorts) {
   const client = new BrokerKafkaClient({ broker, clock: process, random: random.fork('client') })
   const sink = runConnector(
     new Connector({
       client,
-      database: new DistantDatabase(new MemoryDatabase({ storage, groupId: GROUP_ID }), database, process),
+      database: new DistantDatabase(new MemoryDatabase({ storage, groupId: GROUP_ID }), database, process, given),
       clock: process,
       random: random.fork('connector'),
       groupId: GROUP_ID,
@@ -49,8 +51,10 @@ class DistantDatabase implements SinkDatabase {
   readonly #inner: SinkDatabase
   readonly #way: SimulatedDatabase
   readonly #process: SimulatedProcess
+  readonly #given: Set<string>
 
-  constructor(inner: SinkDatabase, way: SimulatedDatabase, process: SimulatedProcess) {
+  constructor(inner: SinkDatabase, way: SimulatedDatabase, process: SimulatedProcess, given: Set<string>) {
+    this.#given = given
     this.manifest = inner.manifest
     this.#inner = inner
     this.#way = way
@@ -66,7 +70,11 @@ class DistantDatabase implements SinkDatabase {
   }
 
   write(batch: readonly PartitionWrite[]): Promise<WriteResult> {
-    return this.#ask(() => this.#inner.write(batch))
+    return this.#ask(async () => {
+      const result = await this.#inner.write(batch)
+      for (const [i, { records }] of batch.entries()) if (result.outcomes[i] === 'applied') for (const { source, offset } of records) this.#given.add(`${source.partition}@${offset}`)
+      return result
+    })
   }
 
   async close(): Promise<void> {}
@@ -78,6 +86,11 @@ class DistantDatabase implements SinkDatabase {
       throw error instanceof DatabaseLostError ? new SinkRetriableError(error.message, { cause: error }) : error
     }
   }
+}
+
+function leftOut(topic: string, given: ReadonlySet<string>, outputs: readonly SimulatedRecord[]): string[] {
+  const missing = outputs.filter((output) => output.topic === topic && !given.has(`${output.partition}@${output.offset}`))
+  return missing.slice(0, SHOWN).map(({ partition, offset }) => `the sink has left out ${topic}-${partition}@${offset}`)
 }
 
 function unwritten(topic: string, { progress }: MemoryStorage, outputs: readonly SimulatedRecord[]): string[] {
