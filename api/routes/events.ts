@@ -5,6 +5,7 @@ import { murmur2, partitionOf } from '../../records/murmur2.ts'
 import { readCursor, writeCursor } from '../cursor.ts'
 import { databaseCall } from '../databases/database-call.ts'
 import type { EventDocument } from '../databases/trade-events.ts'
+import { parseExactly } from '../exact-json.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { notFound, ProblemAnswer } from '../problem.ts'
 import { ConsistencyHeader } from '../read-your-write.ts'
@@ -94,7 +95,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
         trade_id: id,
         state: parsed(state?.json),
         repair_case: parsed(state?.repairCase?.json),
-        versions: versions.map(({ json }) => JSON.parse(json)),
+        versions: versions.map(({ json }) => parseExactly(json)),
         events: all.toSorted((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0)),
       }
     },
@@ -110,5 +111,5 @@ function ofKind<Kind extends string>(kind: Kind, documents: readonly EventDocume
 }
 
 function parsed(json: Buffer | undefined): unknown {
-  return json === undefined ? null : JSON.parse(json.toString())
+  return json === undefined ? null : parseExactly(json.toString())
 }

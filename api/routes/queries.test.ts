@@ -114,6 +114,14 @@ test('a timeline: state, versions and events of one trade', async () => {
   expect((await get('/api/v1/trades/T9/timeline')).statusCode).toBe(404)
 })
 
+test('a timeline keeps all digits of the numbers in a trade', async () => {
+  const trade = '{"trade_id":"T1","version":2,"notional":12345678901234567890.10}'
+  for (let partition = 0; partition < 12; partition++) at.keep(partition, 'T1', trade)
+  at.trades.rows = [{ ...row(1), json: trade }]
+  const { body } = await get('/api/v1/trades/T1/timeline')
+  expect(body.split('"notional":12345678901234567890.10').length - 1).toBe(2)
+})
+
 test('a database that is away: 503, health says which, and what does not need it goes on', async () => {
   at.trades.isAway = true
   at.events.isAway = true
