@@ -8,6 +8,8 @@ const PREFIX = 'HTTP-'
 const EVERY_MS = 100
 const AGAIN_AFTER_MS = 250
 const ANSWER_WITHIN_MS = 5_000
+/** No fault lasts as long: a gateway that does not take a trade by then does not come back. */
+const TAKEN_WITHIN_MS = 120_000
 
 export interface HttpReport {
   /** Trades that the gateway has taken. */
@@ -25,6 +27,7 @@ export class HttpLoad {
   #underWay: string | undefined
   #repeated = 0
   #longestMs = 0
+  #lastAnswer = 'none'
   readonly #url: string
 
   constructor(url: string) {
@@ -35,6 +38,11 @@ export class HttpLoad {
     return { accepted: this.accepted.size, repeated: this.#repeated, longestMs: this.#longestMs }
   }
 
+  /** What the gateway said last, for people. */
+  get lastAnswer(): string {
+    return this.#lastAnswer
+  }
+
   /** The last one is repeated until it is taken, also after `signal`. */
   async run(signal: AbortSignal): Promise<void> {
     for (let number = 0; !signal.aborted; number++) {
@@ -43,6 +51,7 @@ export class HttpLoad {
       const startMs = performance.now()
       while (!(await this.#post(tradeId))) {
         this.#repeated++
+        if (performance.now() - startMs > TAKEN_WITHIN_MS) throw new RefusedError(`the gateway has not taken ${tradeId} within ${TAKEN_WITHIN_MS / 1000} s; its last answer: ${this.#lastAnswer}`)
         await delay(AGAIN_AFTER_MS)
       }
       this.#longestMs = Math.max(this.#longestMs, performance.now() - startMs)
@@ -76,12 +85,13 @@ export class HttpLoad {
     const headers = { 'content-type': 'application/json', 'idempotency-key': tradeId }
     try {
       const answer = await fetch(`${this.#url}/api/v1/trades`, { method: 'POST', headers, body: JSON.stringify(trade), signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
-      await answer.arrayBuffer()
+      this.#lastAnswer = `${answer.status} ${(await answer.text()).slice(0, 300)}`
       // what is refused for good would be repeated for ever
       if (answer.status === 400 || answer.status === 422) throw new RefusedError(`${tradeId}: the gateway answered ${answer.status}`)
       return answer.ok
     } catch (error) {
       if (error instanceof RefusedError) throw error
+      this.#lastAnswer = String(error)
       return false
     }
   }

@@ -186,6 +186,6 @@ class ChaosRun {
 
   get #status(): string {
     const { sent, acknowledgedCount, unknown } = this.#load
-    return `  ${sent} sent, ${acknowledgedCount} acknowledged, ${unknown} given up, ${this.#watch.audits} committed; ${this.#nemesis.records.length} faults`
+    return `  ${sent} sent, ${acknowledgedCount} acknowledged, ${unknown} given up, ${this.#watch.audits} committed; ${this.#nemesis.records.length} faults; gateway: ${this.#http.accepted.size} taken, last answer ${this.#http.lastAnswer.slice(0, 160)}`
   }
 }
