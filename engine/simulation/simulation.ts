@@ -40,6 +40,8 @@ export interface SimulationOutcome {
 
 /** After the last fault, everything that was written has to be processed within this time. */
 const RECOVERY_BOUND_MS = 180_000
+/** ... and this for each record: behind one that the broker refused they may have to go one by one. */
+const BOUND_PER_RECORD_MS = 200
 const POLL_MS = 250
 
 /** Runs one seed: the application with its input, under the faults, until all is processed; then everything is compared. */
@@ -129,13 +131,14 @@ class SimulationRun {
 
   /** Waits until nothing is left to be done; not for ever. */
   async #until(since: string, left: () => readonly string[]): Promise<boolean> {
-    const { world } = this.#options
-    const deadlineMs = world.scheduler.monotonicMs() + RECOVERY_BOUND_MS
+    const { world, count } = this.#options
+    const boundMs = RECOVERY_BOUND_MS + BOUND_PER_RECORD_MS * count
+    const deadlineMs = world.scheduler.monotonicMs() + boundMs
     for (;;) {
       const all = left()
       if (all.length === 0) return true
       if (world.scheduler.monotonicMs() > deadlineMs) {
-        this.violations.push(`${RECOVERY_BOUND_MS / 1000} s after ${since}: ${all.join('; ')}`)
+        this.violations.push(`${boundMs / 1000} s after ${since}: ${all.join('; ')}`)
         return false
       }
       await world.outside.pause(POLL_MS)
@@ -231,9 +234,10 @@ class SimulationRun {
     const changelogs = new Map(stores.map(({ name }) => [name, changelogTopic(application.applicationId, name)]))
     const prefixBytes = new Map(stores.map(({ name, prefixBytes: bytes = 0 }) => [name, bytes]))
     const records = world.outside.read([...changelogs.values()])
+    const ends = new Map(world.outside.partitionsOf([...changelogs.values()]).map(({ topic, partition }) => [`${topic}-${partition}`, world.cluster.log(topic, partition).end]))
     const complete = new Set<string>()
     for (const { name, disk } of world.instances) {
-      const report = await checkStores({ name, disk, scheduler: world.scheduler, changelogs, records, prefixBytes, tombstoneRetentionMs: world.shape.tombstoneRetentionMs })
+      const report = await checkStores({ name, disk, scheduler: world.scheduler, changelogs, records, prefixBytes, tombstoneRetentionMs: world.shape.tombstoneRetentionMs, ends })
       this.violations.push(...report.violations)
       for (const at of report.complete) complete.add(at)
     }

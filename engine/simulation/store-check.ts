@@ -15,6 +15,8 @@ export interface StoreCheckOptions {
   readonly prefixBytes: ReadonlyMap<string, number>
   /** A store that was away for longer has to be rebuilt before it is used: the log may not tell any more what it should have held. */
   readonly tombstoneRetentionMs: number
+  /** Of each `changelog-partition`; what was deleted for good may have left nothing behind it. */
+  readonly ends: ReadonlyMap<string, number>
 }
 
 export interface StoreReport {
@@ -43,7 +45,8 @@ export async function checkStores(options: StoreCheckOptions): Promise<StoreRepo
     const store = await LogStore.open({ name, disk: disk.of(process), partition, directory: path.slice(0, path.lastIndexOf('/')), prefixBytes: options.prefixBytes.get(name) ?? 0 })
     const records = options.records.filter((record) => record.topic === topic && record.partition === partition)
     const isComplete = !records.some(({ offset }) => offset >= (store.position ?? 0))
-    const isTooOld = !isComplete && scheduler.now() - (store.lastCaughtUpMs ?? 0) >= options.tombstoneRetentionMs
+    const isBehind = (store.position ?? 0) < (options.ends.get(`${topic}-${partition}`) ?? 0)
+    const isTooOld = isBehind && scheduler.now() - (store.lastCaughtUpMs ?? 0) >= options.tombstoneRetentionMs
     const at = `${options.name}: store ${name}/${partition} at ${store.position}`
     if (!isTooOld) for (const violation of compareStore(store, records)) report.violations.push(`${at} ${violation}`)
     if (isComplete) report.complete.add(`${topic}-${partition}`)
