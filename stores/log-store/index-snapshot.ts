@@ -1,5 +1,5 @@
 import { crc32c } from '../../records/crc32c.ts'
-import type { IndexLayout } from './key-index.ts'
+import { type IndexLayout, imageBytes } from './key-index.ts'
 
 /** What an index snapshot says beside the index itself. */
 export interface SnapshotHead {
@@ -56,5 +56,6 @@ export function readSnapshot(content: Buffer): { head: SnapshotHead; index: Buff
   const end = AT.head + content.readUInt32BE(AT.headBytes)
   // The checksum says that it is what `copySnapshot` wrote; a later version may have written something else.
   const head = JSON.parse(content.toString('utf8', AT.head, end)) as SnapshotHead & { format: number; isLittleEndian: boolean }
-  return head.format === FORMAT && head.isLittleEndian === IS_LITTLE_ENDIAN ? { head, index: content.subarray(end) } : undefined
+  if (head.format !== FORMAT || head.isLittleEndian !== IS_LITTLE_ENDIAN || imageBytes(head.index) !== content.length - end) return undefined
+  return { head, index: content.subarray(end) }
 }

@@ -37,6 +37,10 @@ export class KeyArena {
     return this.#chunks.length * CHUNK_BYTES
   }
 
+  get usedBytes(): number {
+    return this.#next * 4
+  }
+
   layout(): ArenaLayout {
     return { words: this.#next, chunks: this.#chunks.length }
   }
@@ -128,7 +132,8 @@ export class KeyArena {
   }
 
   #addChunk(): Buffer {
-    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    // Filled with zeros: its gaps go into snapshots, and the memory of others is not to be seen there.
+    const chunk = Buffer.alloc(CHUNK_BYTES)
     this.#chunks.push(chunk)
     this.#words.push(new Int32Array(chunk.buffer, chunk.byteOffset, CHUNK_BYTES / 4))
     return chunk
@@ -143,6 +148,12 @@ export class KeyArena {
     // Refs come from `add` only.
     return this.#chunks[ref >>> CHUNK_WORD_BITS] as Buffer
   }
+}
+
+export function arenaImageBytes({ words, chunks }: ArenaLayout): number {
+  let bytes = SIZE_CLASSES * 4
+  for (let at = 0; at < chunks; at++) bytes += usedBytes(words, at)
+  return bytes
 }
 
 export function bytesOf(words: Int32Array): Uint8Array {

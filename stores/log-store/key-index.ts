@@ -1,5 +1,5 @@
 import type { ByteView } from '../../records/byte-view.ts'
-import { type ArenaLayout, bytesOf, KeyArena, MAX_ARENA_KEY_BYTES } from './key-arena.ts'
+import { type ArenaLayout, arenaImageBytes, bytesOf, KeyArena, MAX_ARENA_KEY_BYTES } from './key-arena.ts'
 
 /**
  * The index is split by the highest bits of the hash, so that growing never touches more than one part: 3 ms for a part of 160,000 keys, where the whole index of 5 million
@@ -19,6 +19,11 @@ export interface IndexLayout {
   /** Of each part: keys, and words of its slots. */
   readonly parts: readonly { readonly size: number; readonly words: number }[]
   readonly arena: ArenaLayout
+}
+
+/** Of all pieces together; -1 for a layout of another release. */
+export function imageBytes({ parts, arena }: IndexLayout): number {
+  return parts.length === 1 << PART_BITS ? parts.reduce((bytes, { words }) => bytes + words * 4, arenaImageBytes(arena)) : -1
 }
 
 /** Looks at a record in a segment whose key is not in memory. Answers the length of the value if it is the key's, else `undefined`. */

@@ -44,6 +44,11 @@ export class LogIndex {
     return this.#index.arena.sizeBytes
   }
 
+  /** What a snapshot of it takes. */
+  get usedBytes(): number {
+    return this.#index.indexBytes + this.#index.arena.usedBytes
+  }
+
   layout(): IndexLayout {
     return this.#index.layout()
   }

@@ -302,6 +302,25 @@ describe('a snapshot of the index', () => {
     expect(disk.files().has(PATH)).toBe(false)
   })
 
+  test('that a crash left unfinished is removed', async () => {
+    const disk = new MemoryDisk()
+    disk.put(`${PATH}.tmp`, Buffer.alloc(100))
+    await openOn(disk, OFTEN)
+    expect(disk.files().has(`${PATH}.tmp`)).toBe(false)
+  })
+
+  test('is not written each time that compaction outdates it', async () => {
+    const disk = new MemoryDisk()
+    const store = await openOn(disk, { segmentBytes: 1_000, deadShare: 0.3, snapshotBytes: 4_000, snapshotPerIndexByte: 0 })
+    for (let i = 0; i < 60; i++) {
+      await commit(store, [{ key: `k${i % 3}`, value: 'v'.repeat(40) }])
+      await store.housekeep(400)
+    }
+    const count = (wanted: string) => disk.operations.filter(({ kind }) => kind === wanted).length
+    expect(count('unlink')).toBeGreaterThan(6)
+    expect(count('rename')).toBeLessThan(5)
+  })
+
   test('is due again when compaction has removed a segment that it names', async () => {
     const disk = new MemoryDisk()
     const store = await openOn(disk, { segmentBytes: 1_000, deadShare: 0.3, snapshotBytes: 1, snapshotPerIndexByte: 0 })
@@ -315,12 +334,13 @@ describe('a snapshot of the index', () => {
     expect(contentOf(killed)).toEqual(contentOf(store))
   })
 
-  test('that cannot be written is missed by nobody', async () => {
+  test.each([0, 1, 2, 3])('that cannot be written (step %i) is missed by nobody, and nothing of it stays on the full disk', async (step) => {
     const disk = new MemoryDisk()
     const store = await openOn(disk, OFTEN)
     await commit(store, [{ key: 'a', value: '1' }])
-    disk.failAt(disk.operations.length, 'refuse')
+    disk.failAt(disk.operations.length + step, 'refuse')
     await store.housekeep(1)
+    expect(disk.files().has(`${PATH}.tmp`)).toBe(false)
     await commit(store, [{ key: 'b', value: '1' }])
     expect([...contentOf(await openOn(disk.restarted(), OFTEN)).keys()]).toEqual(['a', 'b'])
   })

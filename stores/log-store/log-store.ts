@@ -191,7 +191,7 @@ export class LogStore implements StateStore {
   housekeep(budgetBytes: number): Promise<void> {
     return this.#housekeeping.run(async () => {
       await this.#compact(budgetBytes)
-      if (this.#snapshots.isDue(this.#index.indexBytes + this.#index.arenaBytes)) await this.#writeSnapshot()
+      if (this.#snapshots.isDue(this.#index.usedBytes)) await this.#writeSnapshot()
     })
   }
 
@@ -224,7 +224,7 @@ export class LogStore implements StateStore {
         if (this.#state === 'closed') return
         try {
           if (this.#state === 'ready') await this.#sync()
-          if (this.#snapshots.uncoveredBytes >= this.#options.snapshotBytes) await this.#snapshots.write(this.#copyIndex())
+          if (this.#snapshots.isWorthwhile(this.#index.usedBytes)) await this.#snapshots.write(this.#copyIndex())
         } finally {
           this.#state = 'closed'
           await this.#log.close()
@@ -277,7 +277,11 @@ export class LogStore implements StateStore {
       shifts.push(batchAt - start)
       batchAt += end - start
     }
-    this.#index.move(list, segment, shifts)
+    try {
+      this.#index.move(list, segment, shifts)
+    } catch (error) {
+      throw this.#fail('a key in its file could not be read', error)
+    }
     list.reset()
     this.#at = at
   }

@@ -159,7 +159,7 @@ async function checkSegment(segment: Segment, { bytes }: CoveredSegment, partiti
     if (next === 'more') await scanner.fill()
     else if (scanner.frame !== undefined) {
       const { batches, fields } = scanner.frame
-      if (fields.partition !== partition || !batches.every((batch) => isSound(cursor, batch))) return 'bad'
+      if (fields.partition !== partition || (at !== undefined && fields.position < at.position) || !batches.every((batch) => isSound(cursor, batch))) return 'bad'
       at = positionAfter(fields)
     }
   }
