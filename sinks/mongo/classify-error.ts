@@ -7,6 +7,9 @@ const RETRIABLE_CODES = new Set([6, 7, 24, 46, 50, 64, 89, 91, 100, 112, 134, 18
 /** What a document can cause: bad value, type mismatch, validation rules, size, nesting, key too long. */
 const POISON_CODES = new Set([2, 14, 15, 17280, 121, 10334, 17419, 17420])
 
+/** Of the driver, without a code: it gives up servers, and what waits for them, when the replica set changes. */
+const PASSING_NAMES = new Set(['MongoPoolClosedError', 'MongoServerClosedError', 'MongoNotConnectedError', 'MongoTopologyClosedError'])
+
 const REFUSED = '. Check user, password and database of mongo.url, and what the user may do'
 const HINTS = new Map<number | undefined, string>([
   [13, REFUSED],
@@ -48,5 +51,5 @@ function isRetriable(error: Error, code: number | undefined): boolean {
   // The driver wraps what a socket says, but not while it waits for a large message to drain.
   if ('code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code)) return true
   if (error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))) return true
-  return code === undefined ? error.name === 'MongoPoolClearedError' || error.name === 'MongoNotConnectedError' || error.name === 'MongoTopologyClosedError' : isRetriableCode(code)
+  return code === undefined ? PASSING_NAMES.has(error.name) : isRetriableCode(code)
 }

@@ -2,6 +2,7 @@ import { type AnyBulkWriteOperation, type Collection, type Db, MongoBulkWriteErr
 import type { Claim, PartitionWrite, PoisonRecord, SinkDatabase, WriteResult } from '../sink-database.ts'
 import { SinkFatalError, SinkPoisonError, SinkRetriableError } from '../sink-database.ts'
 import type { SinkRecord, SinkSource } from '../sink-record.ts'
+import { answeredWithin } from './answered-within.ts'
 import { classifyMongoError, earlyEnd, isPoisonCode, isRetriableCode } from './classify-error.ts'
 import { DocumentFormatError, type DocumentMapping, dateOf, type SinkDocument } from './documents.ts'
 
@@ -19,6 +20,8 @@ export interface MongoDatabaseOptions {
 }
 
 const DUPLICATE_KEY = 11000
+/** Beyond the limits of the driver, which tell more. */
+const ANSWER_TIMEOUT_MS = 60_000
 const DATA_COLLECTIONS = ['audit', 'trade_history', 'trade_events'] as const
 
 /**
@@ -181,7 +184,7 @@ export class MongoDatabase implements SinkDatabase {
 
   async #guard<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await answeredWithin(ANSWER_TIMEOUT_MS, doing, work)
     } catch (error) {
       throw classifyMongoError(error, doing)
     }
