@@ -273,8 +273,8 @@ export class BatchSender {
     queue.looking = false
     const leader = this.#options.leaders.leaderOf(queue.topic, queue.partition)
     if (leader !== undefined) {
-      // The pause is for the one that has failed.
-      if (leader.node !== queue.asked?.node || leader.leaderEpoch !== queue.asked.leaderEpoch) queue.retryAtMs = 0
+      // The pause was for the one that has failed.
+      if (isNewer(leader, queue.asked)) queue.retryAtMs = 0
       return
     }
     const nowMs = this.#options.context.clock.monotonicMs()
@@ -290,6 +290,11 @@ export class BatchSender {
     }
     return queue
   }
+}
+
+/** Epochs only go up within a topic: where brokers disagree, as they do for a moment about one that was made anew, nobody is asked without a pause. */
+function isNewer(leader: Leader, asked: Leader | undefined): boolean {
+  return asked === undefined || (leader.topicId === asked.topicId && leader.leaderEpoch > asked.leaderEpoch)
 }
 
 const REQUEST_TIMED_OUT = 7

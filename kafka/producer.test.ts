@@ -52,7 +52,7 @@ test('a leader that the metadata names for the first time is asked at once, howe
     broker.next('produce').answer(produced({ 'out-0': { errorCode: 6 } }))
     await clock.advance(1_000)
   }
-  broker.lead({ out: { leaders: [2, 1] } })
+  broker.lead({ out: { leaders: [2, 1], leaderEpoch: 1 } })
   broker.next('produce').answer(produced({ 'out-0': { errorCode: 6 } }))
   await clock.settle()
   const call = broker.next('produce')
