@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
-import { createConnection, createServer, type Server } from 'node:net'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -24,7 +24,10 @@ function socketPrefix(dataDir: string): string {
 export async function serveControl(dataDir: string, answer: (request: ControlRequest) => Promise<ControlAnswer>): Promise<{ close(): Promise<void> }> {
   const path = join(tmpdir(), `${socketPrefix(dataDir)}${process.pid}.sock`)
   await rm(path, { force: true })
+  const sockets = new Set<Socket>()
   const server: Server = createServer((socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     let text = ''
     socket.setEncoding('utf8').on('error', () => socket.destroy())
     socket.on('data', (chunk: string) => {
@@ -41,6 +44,8 @@ export async function serveControl(dataDir: string, answer: (request: ControlReq
     close: () =>
       new Promise((closed) => {
         server.close(() => closed())
+        // Who waits for an answer gets none: whoever would give it is gone.
+        for (const socket of sockets) socket.destroy()
       }),
   }
 }

@@ -6,6 +6,7 @@ import { EXIT } from './exit.ts'
 import { type PreparedProcessor, prepareProcessor } from './prepare-processor.ts'
 import type { ProcessorStatus } from './processor-status.ts'
 import { stopRequested } from './stop-signal.ts'
+import type { StreamWorkerData } from './stream-worker-messages.ts'
 import { StreamWorkers } from './stream-workers.ts'
 
 const STATUS_INTERVAL_MS = 200
@@ -17,34 +18,30 @@ export async function run(argv: readonly string[]): Promise<number> {
   const brokers = await connectionOf(settings, 'brokers')
   const stop = stopRequested()
   const workers = new StreamWorkers(values.threads, (line) => process.stderr.write(`${line}\n`))
-  const prepared = await prepare(workers, { settings: values, brokers, topologyModule: flags.get('topology') })
-  const control = await serveControl(values['data.dir'], async (): Promise<ControlAnswer> => ({ expired: await workers.expire() }))
-  const status = setInterval(() => tellParent(statusOf(workers)), STATUS_INTERVAL_MS)
+  let prepared: PreparedProcessor | undefined
+  let control: { close(): Promise<void> } | undefined
+  let status: NodeJS.Timeout | undefined
   try {
+    prepared = await prepareProcessor({ settings: values, brokers, topologyModule: flags.get('topology') })
+    workers.start(threadsOf(prepared, { settings: values, brokers, topologyModule: flags.get('topology') }))
+    control = await serveControl(values['data.dir'], async (): Promise<ControlAnswer> => ({ expired: await workers.expire() }))
+    status = setInterval(() => tellParent(statusOf(workers)), STATUS_INTERVAL_MS)
     await Promise.race([stop.promise, workers.failed])
     await workers.stop(values['membership.onStop'])
     return EXIT.ok
   } finally {
     clearInterval(status)
     await workers.terminate()
-    await control.close()
-    await prepared.release()
+    await control?.close()
+    await prepared?.release()
     leaveParent()
   }
 }
 
-/** Starts the stream threads once all that they stand on is there. */
-async function prepare(workers: StreamWorkers, options: { settings: PreparedProcessor['settings']; brokers: string; topologyModule: string | undefined }): Promise<PreparedProcessor> {
-  try {
-    const prepared = await prepareProcessor(options)
-    const { stateDirectory, rules } = prepared
-    const partitionCounts = [...prepared.partitionCounts]
-    workers.start(Array.from({ length: options.settings.threads }, (_, number) => ({ ...options, name: prepared.threadName(number), number, stateDirectory, partitionCounts, rules })))
-    return prepared
-  } catch (error) {
-    await workers.terminate()
-    throw error
-  }
+function threadsOf(prepared: PreparedProcessor, options: { settings: PreparedProcessor['settings']; brokers: string; topologyModule: string | undefined }): StreamWorkerData[] {
+  const { stateDirectory, rules } = prepared
+  const partitionCounts = [...prepared.partitionCounts]
+  return Array.from({ length: options.settings.threads }, (_, number) => ({ ...options, name: prepared.threadName(number), number, stateDirectory, partitionCounts, rules }))
 }
 
 function statusOf(workers: StreamWorkers): ProcessorStatus {

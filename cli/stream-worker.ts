@@ -65,7 +65,7 @@ const thread: StreamThread = new StreamThread({
 
 hear = (message) => {
   if (message.type === 'stop') thread.stop(message.how)
-  else if (message.type === 'expire') void application.expire?.().then((count) => tell({ type: 'expired', request: message.request, count }))
+  else if (message.type === 'expire') void (application.expire?.() ?? Promise.resolve(0)).then((count) => tell({ type: 'expired', request: message.request, count }))
 }
 for (const message of early) hear(message)
 

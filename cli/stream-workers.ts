@@ -21,6 +21,7 @@ export class StreamWorkers {
   readonly #say: (line: string) => void
   readonly #expiries = new Map<number, { left: number; expired: number; resolve: (expired: number) => void }>()
   #nextRequest = 0
+  #mayEnd = false
   #fail: (error: Error) => void = () => {}
 
   /** They load what they need at once, 0.2 s of work, and wait for `start`. */
@@ -31,7 +32,7 @@ export class StreamWorkers {
     })
     // Whoever waits for it learns of it; who has stopped waiting need not.
     this.failed.catch(() => {})
-    this.#workers = Array.from({ length: count }, () => this.#load())
+    this.#workers = Array.from({ length: count }, (_, number) => this.#load(number))
   }
 
   /** One for each worker. */
@@ -57,18 +58,23 @@ export class StreamWorkers {
 
   /** Resolves when every thread has committed what it had and ended. */
   async stop(how: 'leave' | 'stay'): Promise<void> {
+    this.#mayEnd = true
     this.#tell({ type: 'stop', how })
     await Promise.race([Promise.all(this.#workers.map(({ ended }) => ended)), this.failed])
   }
 
   async terminate(): Promise<void> {
+    this.#mayEnd = true
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
   }
 
-  #load(): RunningWorker {
-    const worker = new Worker(WORKER_FILE)
+  #load(number: number): RunningWorker {
+    const worker = new Worker(WORKER_FILE, { name: `stream ${number}` })
     const ended = new Promise<void>((resolve) => {
-      worker.once('exit', () => resolve())
+      worker.once('exit', (code) => {
+        if (!this.#mayEnd) this.#fail(new PersonsMistake(`stream thread ${number} has ended by itself, with code ${code}; does the topology call process.exit?`))
+        resolve()
+      })
     })
     const running: RunningWorker = { worker, ended, snapshot: undefined }
     worker.on('message', (message: FromWorker) => this.#hear(running, message))

@@ -22,6 +22,9 @@ function partitionOf(taskId: string): number {
   return Number(taskId.split('_')[1])
 }
 
+/** The default of `LogStoreOptions.snapshotBytes`. */
+const MAX_SNAPSHOT_BYTES = 4 << 20
+
 export interface TaskStoresOptions {
   /** Default: the machine's. */
   readonly disk?: Disk
@@ -32,7 +35,9 @@ export interface TaskStoresOptions {
 
 /** Stores on disk, below the folder of a locked state directory. */
 export function taskStores(storesPath: string, options: TaskStoresOptions = {}): StoreSupplier {
-  const { disk = nodeDisk, ...further } = options
+  const { disk = nodeDisk, ...given } = options
+  // Stores that are told to be small have snapshots too.
+  const further = { ...given, ...(given.segmentBytes !== undefined && { snapshotBytes: Math.min(given.segmentBytes / 2, MAX_SNAPSHOT_BYTES) }) }
   return {
     open(taskId, { name, prefixBytes = 0, kind = 'log' }) {
       if (kind === 'memory') return Promise.resolve(new MemoryStore({ name, prefixBytes }))
