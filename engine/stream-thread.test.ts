@@ -5,6 +5,7 @@ import { contentOf } from '../stores/testing/changelog.ts'
 import { VirtualClock } from '../test/support/virtual-clock.ts'
 import type { ApplicationTopology } from './application-topology.ts'
 import { encodeAssignment } from '../serdes/consumer-protocol.ts'
+import type { StoreSupplier } from './store-supplier.ts'
 import { StreamThread, type StreamThreadOptions, type ThreadEvent } from './stream-thread.ts'
 import { type CountingOptions, countingTopology } from './testing/counting.ts'
 import { ModelKafka } from './testing/model-kafka.ts'
@@ -101,6 +102,16 @@ function once(error: Error): () => void {
     throw error
   }
 }
+
+test('a store that was found damaged when it was opened is told of, with what was found', async () => {
+  const at = new Fixture()
+  const stores: StoreSupplier = {
+    open: async (taskId, definition) => Object.defineProperty(await at.stores.open(taskId, definition), 'damage', { value: 'segment 3 is damaged at byte 12' }),
+  }
+  at.start({ stores })
+  await at.until('it runs', () => at.kinds().includes('assigned') && at.kinds().includes('store-damaged'))
+  expect(at.events.find(({ kind }) => kind === 'store-damaged')?.message).toBe('store counts (app-counts-changelog-0): segment 3 is damaged at byte 12; what is missing is restored')
+})
 
 test('input, state and output are committed together; the offset goes past the markers', async () => {
   const at = new Fixture()

@@ -50,7 +50,7 @@ export interface StreamThreadOptions {
 }
 
 export interface ThreadEvent {
-  readonly kind: 'assigned' | 'lost' | 'recovering' | 'recovered' | 'restored' | 'store-failed' | 'store-rebuilt' | 'waiting' | 'dead-letter'
+  readonly kind: 'assigned' | 'lost' | 'recovering' | 'recovered' | 'restored' | 'store-failed' | 'store-rebuilt' | 'store-damaged' | 'waiting' | 'dead-letter'
   readonly message: string
 }
 
@@ -131,6 +131,7 @@ export class StreamThread implements MembershipListener {
       collector: this.#collector,
       startAt: options.startAt,
       onRebuild: (message) => this.#report('store-rebuilt', message),
+      onDamage: (message) => this.#report('store-damaged', message),
       onWaiting: (message) => this.#report('waiting', message),
       onRestore: (progress) => {
         this.#restoring.note(progress)

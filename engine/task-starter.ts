@@ -20,6 +20,8 @@ export interface TaskStarterOptions {
   readonly startAt: 'earliest' | 'latest'
   readonly onRestore?: RestoreOptions['onProgress']
   readonly onRebuild?: RestoreOptions['onRebuild']
+  /** Told of a store that was found damaged when it was opened. */
+  readonly onDamage?: (message: string) => void
   readonly onWaiting?: RestoreOptions['onWaiting']
 }
 
@@ -112,7 +114,9 @@ export class TaskStarter {
     try {
       for (const definition of part.stores) {
         const store = await stores.open(id, definition)
-        opened.push(new ChangelogStore({ topic: changelogTopic(topology.applicationId, definition.name), partition, taskId: id, store, collector }))
+        const topic = changelogTopic(topology.applicationId, definition.name)
+        opened.push(new ChangelogStore({ topic, partition, taskId: id, store, collector }))
+        if (store.damage !== undefined) this.#options.onDamage?.(`store ${store.name} (${topic}-${partition}): ${store.damage}; what is missing is restored`)
       }
       return new Task({ id, part, partition, sourcePartitions: topology.partitionCounts, stores: opened, collector, clock, deadLetterTopic: topology.topology.deadLetterTopic })
     } catch (error) {

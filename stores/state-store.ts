@@ -17,6 +17,8 @@ export interface StateStore {
   readonly size: number
   /** What it takes of the disk, or, where it keeps nothing there, of memory. */
   readonly sizeBytes: number
+  /** What was found damaged when the store was opened, for people; `undefined`: nothing. Its position has fallen back with what was lost. */
+  readonly damage?: string | undefined
   /** When the store last held its whole changelog, as told by `caughtUp`. It falls back with the position. */
   readonly lastCaughtUpMs: number | undefined
   /** The value of a key in the committed state. `into` is valid until the next call. */

@@ -131,6 +131,10 @@ export class LogStore implements StateStore {
     await log.clear()
   }
 
+  get damage(): string | undefined {
+    return this.recovery.reason
+  }
+
   get position(): number | undefined {
     return this.#at?.position
   }
