@@ -105,7 +105,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
     },
     { prefix: PREFIX },
   )
-  probeRoutes(server, gateway)
+  probeRoutes(server, gateway, options)
   await dashboardRoutes(server)
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { ConnectionLostError } from '../ports/broker.ts'
 import { KafkaAwayError } from '../ports/kafka-client.ts'
 import { KafkaError, RecordRefusedError } from '../ports/kafka-error.ts'
 import { OwnerUnavailableError } from './queries/owner-queries.ts'
@@ -113,6 +114,7 @@ export function problemOf(error: FastifyError | Error): ProblemError {
   if (error instanceof KafkaAwayError) return unavailable('kafka-away', `${error.message}: ${error.isSent ? 'whether the record arrived is not known' : 'nothing was written'}; try again, with the same Idempotency-Key if there was one`)
   if (error instanceof RecordRefusedError) return new ProblemError({ status: 413, name: 'too-large', title: 'Too large', detail: error.message })
   if (error instanceof KafkaError) return unavailable('kafka-away', `${error.message}: whether the record arrived is not known; try again, with the same Idempotency-Key if there was one`)
+  if (error instanceof ConnectionLostError) return unavailable('kafka-away', `Kafka cannot be asked (${error.message}); try again`)
   if (error instanceof OwnerUnavailableError) return unavailable('state-away', `${error.message}; try again`)
   if ('validation' in error && error.validation !== undefined) return invalidParts(error)
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500

@@ -120,6 +120,21 @@ test.each(['', 'read-your-write', 'eventual', 'read-your-write; request=', 'read
   },
 )
 
+test('Kafka that does not tell where its logs end: 503 within the time of the wait', async () => {
+  const id = await request()
+  at.answer(id)
+  at.cluster.ask = () => new Promise(() => {})
+  const startMs = at.clock.monotonicMs()
+  let isAnswered = false
+  const answer = read('trades', `read-your-write; request=${id}`).finally(() => {
+    isAnswered = true
+  })
+  while (!isAnswered && at.clock.monotonicMs() - startMs < 20_000) await at.clock.advance(100)
+  expect(isAnswered).toBe(true)
+  expect([(await answer).statusCode, (await answer).json().type]).toEqual([503, 'urn:tradewind:problem:kafka-away'])
+  expect(at.clock.monotonicMs() - startMs).toBeLessThanOrEqual(6_000)
+})
+
 test('a request that never was is not found', async () => {
   for (const path of READS) expect((await read(path, 'read-your-write; request=0-1-2-3')).statusCode, path).toBe(404)
 })

@@ -68,7 +68,8 @@ export class ReadYourWrite {
     const { kafka, clock, instances, topics } = this.#options
     const names = sink === 'sink-postgres' ? [topics.processed] : [topics.audit, topics.processed]
     const left = () => Math.max(0, endMs - clock.monotonicMs())
-    const partitions = (await kafka.topics(names)).flatMap(({ name, partitions: list }) => partitionsWith(tradeId, list.length).map((partition) => ({ topic: name, partition })))
+    const found = await askInTime(clock, left(), 'the partitions of the logs are not known', kafka.topics(names))
+    const partitions = found.flatMap(({ name, partitions: list }) => partitionsWith(tradeId, list.length).map((partition) => ({ topic: name, partition })))
     const ends = await askInTime(clock, left(), 'the ends of the logs are not known', kafka.listOffsets(partitions, 'latest'))
     const reached = await Promise.all(ends.map(({ topic, partition, offset }) => offset === 0 || instances.reached(sink, { topic, partition, offset }, left())))
     return reached.every(Boolean)

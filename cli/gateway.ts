@@ -7,6 +7,7 @@ import { createGateway } from '../api/gateway.ts'
 import { GATEWAY_MIGRATIONS, PostgresClaims } from '../api/databases/claims.ts'
 import { MongoTradeEvents } from '../api/databases/trade-events.ts'
 import { PostgresTradeRows } from '../api/databases/trade-rows.ts'
+import { inputPartitions } from '../api/input-partitions.ts'
 import type { WatchedGroup } from '../api/live/group-watch.ts'
 import { Live } from '../api/live/live.ts'
 import { OwnerQueries } from '../api/queries/owner-queries.ts'
@@ -51,7 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const producer = new AccumulatingProducer({ producer: kafka.client.producer(), clock: systemClock })
   const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => `0_${partition}`, clock: systemClock })
   const claims = new PostgresClaims(pool)
-  const partitions = () => partitionsOf(kafka.client, topic)
+  const partitions = inputPartitions({ kafka: kafka.client, topic, clock: systemClock })
   const live = new Live({ kafka: kafka.client, clock: systemClock, topics, groups, topology, applicationId: values['application.id'], state, partitions })
   const server = await createGateway({
     producer,
@@ -65,6 +66,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     events: new MongoTradeEvents(mongo, databaseOf(mongoUrl)),
     expire: () => state.expire(),
     lags: () => lagsOf(kafka.client, groups),
+    askKafka: () => kafka.client.broker.metadata([]),
+    isKafkaAway: () => producer.isAway,
     live,
     writesPerSecond: values['http.writesPerSecond'],
     secret: values['http.secret'] ?? (await keptSecret(values['data.dir'])),
@@ -105,12 +108,6 @@ async function listen(server: Awaited<ReturnType<typeof createGateway>>, address
   } catch (error) {
     throw new PersonsMistake(`http.listen: ${error instanceof Error ? error.message : String(error)}; choose an address of this machine, and a port that nothing else listens on`, { cause: error })
   }
-}
-
-async function partitionsOf(client: KafkaClient, topic: string): Promise<number> {
-  const [found] = await client.topics([topic])
-  if (found === undefined || found.errorCode !== 0 || found.partitions.length === 0) throw new Error(`topic ${topic} is not there; the processor creates it`)
-  return found.partitions.length
 }
 
 function postgresPool(url: string): pg.Pool {

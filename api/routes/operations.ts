@@ -2,7 +2,8 @@ import { Type } from 'typebox'
 import type { Clock } from '../../ports/clock.ts'
 import { databaseCall, probe } from '../databases/database-call.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
-import { ProblemAnswer } from '../problem.ts'
+import { askInTime } from '../live/live-kafka.ts'
+import { ProblemAnswer, unavailable } from '../problem.ts'
 import type { Databases } from './lists.ts'
 
 export interface Operations {
@@ -10,11 +11,18 @@ export interface Operations {
   readonly expire: () => Promise<number>
   /** Records that each group has not worked off, by group. */
   readonly lags: () => Promise<Readonly<Record<string, number>>>
+  /** Asks Kafka for what any broker answers at once; rejects where none does. */
+  readonly askKafka: () => Promise<unknown>
+  /** Whether records wait for Kafka longer than they should. */
+  readonly isKafkaAway: () => boolean
 }
 
 /** Counting all rows takes its time: not more often than this. */
 const STATISTICS_AGE_MS = 5_000
 const OUTCOME_WINDOW_MS = 60_000
+const LAGS_LIMIT_MS = 3_000
+/** Orchestrators wait a second for a probe, by default. */
+const PROBE_LIMIT_MS = 800
 
 const Part = Type.Object({ up: Type.Boolean(), detail: Type.Optional(Type.String()) })
 const HealthSchema = Type.Object({ status: Type.Union([Type.Literal('up'), Type.Literal('degraded')]), parts: Type.Object({ kafka: Part, processor: Part, postgres: Part, mongo: Part }) })
@@ -26,7 +34,7 @@ export function operationRoutes(server: GatewayServer, gateway: Gateway, operati
     const [counts, outcomes, lag] = await Promise.all([
       databaseCall('PostgreSQL', () => trades.counts()),
       databaseCall('MongoDB', () => events.outcomesSince(gateway.clock.now() - OUTCOME_WINDOW_MS)),
-      operations.lags(),
+      askInTime(gateway.clock, LAGS_LIMIT_MS, 'the lags are not known', operations.lags()),
     ])
     const rates = Object.fromEntries(Object.entries(outcomes).map(([outcome, count]) => [outcome, count / (OUTCOME_WINDOW_MS / 1_000)]))
     return { trades: counts, outcomes_last_minute: outcomes, rates_per_second: rates, lag }
@@ -53,7 +61,7 @@ export function operationRoutes(server: GatewayServer, gateway: Gateway, operati
     schema: { operationId: 'getHealth', summary: 'What works and what is away', tags: ['operations'], response: { 200: HealthSchema } },
     async handler() {
       const [kafka, processor, postgres, mongo] = await Promise.all([
-        probe(() => gateway.partitions()),
+        probeKafka(gateway, operations),
         probe(() => gateway.state.get('trades', 0, '')),
         probe(() => trades.list({}, { after: undefined, limit: 1 })),
         probe(() => events.audit({}, { after: undefined, limit: 1 })),
@@ -65,15 +73,23 @@ export function operationRoutes(server: GatewayServer, gateway: Gateway, operati
 }
 
 /** Probes of an orchestrator, at the root. Alive is who answers; ready is who can take trades. */
-export function probeRoutes(server: GatewayServer, gateway: Gateway): void {
+export function probeRoutes(server: GatewayServer, gateway: Gateway, operations: Operations): void {
   const hidden = { schema: { hide: true } }
   server.get('/livez', hidden, async () => ({ status: 'up' }))
   for (const path of ['/readyz', '/startupz']) {
     server.get(path, hidden, async (_request, reply) => {
-      const kafka = await probe(() => gateway.partitions())
+      const kafka = await probeKafka(gateway, operations)
       return reply.code(kafka.up ? 200 : 503).send({ status: kafka.up ? 'up' : 'down', ...kafka })
     })
   }
+}
+
+/** Whether a trade could be written now: a broker answers, the topic is there, and what was sent before is acknowledged. */
+function probeKafka({ clock, partitions }: Gateway, { askKafka, isKafkaAway }: Operations): ReturnType<typeof probe> {
+  return probe(async () => {
+    if (isKafkaAway()) throw unavailable('kafka-away', 'Kafka does not acknowledge what is sent to it')
+    await askInTime(clock, PROBE_LIMIT_MS, 'Kafka cannot be asked', Promise.all([askKafka(), partitions()]))
+  })
 }
 
 /** The same answer for some time; those that ask while it is made share it. */

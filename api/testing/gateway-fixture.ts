@@ -32,6 +32,9 @@ export class GatewayFixture {
   readonly events = new MemoryEvents()
   readonly cluster = new LiveCluster()
   partitions: () => Promise<number> = async () => 12
+  askKafka: () => Promise<unknown> = async () => {}
+  isKafkaAway = false
+  lags: () => Promise<Record<string, number>> = async () => ({ trades: 3 })
   #server: GatewayServer | undefined
   #live: Live | undefined
 
@@ -72,7 +75,9 @@ export class GatewayFixture {
       trades: fixture.trades,
       events: fixture.events,
       expire: async () => 7,
-      lags: async () => ({ trades: 3 }),
+      lags: () => fixture.lags(),
+      askKafka: () => fixture.askKafka(),
+      isKafkaAway: () => fixture.isKafkaAway,
       unexpected: (error) => fixture.unexpected.push(error),
       ...options,
     })
@@ -95,6 +100,9 @@ export class GatewayFixture {
     this.events.operational.length = 0
     this.cluster.reset()
     this.partitions = async () => 12
+    this.askKafka = async () => {}
+    this.isKafkaAway = false
+    this.lags = async () => ({ trades: 3 })
   }
 
   /** As the processor would have answered. */
