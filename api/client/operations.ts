@@ -166,7 +166,7 @@ export interface Operations {
   listSinks: {
     request: Record<string, never>
     answers: {
-      200: { readonly sinks: readonly ({ readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "retrying" | "stopped"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] })[] }
+      200: { readonly sinks: readonly ({ readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "partly-paused" | "retrying" | "stopped" | "unknown"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] })[] }
       503: Problem
     }
   }
@@ -203,7 +203,7 @@ export interface Operations {
       path: { group: string }
     }
     answers: {
-      200: { readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "retrying" | "stopped"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] }
+      200: { readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "partly-paused" | "retrying" | "stopped" | "unknown"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] }
       400: Problem
       404: Problem
       409: Problem
@@ -268,7 +268,7 @@ export interface Operations {
       path: { group: string }
     }
     answers: {
-      200: { readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "retrying" | "stopped"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] }
+      200: { readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "partly-paused" | "retrying" | "stopped" | "unknown"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] }
       400: Problem
       404: Problem
       409: Problem

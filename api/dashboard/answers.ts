@@ -128,7 +128,7 @@ export interface SinkInstance {
 export interface Sink {
   readonly group: string
   readonly role: string
-  readonly state: 'running' | 'paused' | 'retrying' | 'stopped'
+  readonly state: 'running' | 'paused' | 'partly-paused' | 'retrying' | 'stopped' | 'unknown'
   readonly instances: readonly SinkInstance[]
   readonly lag: number
 }

@@ -39,10 +39,23 @@ export function verdictOf({ health, samples, sinks = [], instances = [] }) {
   return { level: 'good', sentence: 'All is well.', more: `${count(Math.max(1, Math.round(last.in_per_second)))} records a second come in, and nothing waits.` }
 }
 
+/** The worst first. @type {readonly Sink['state'][]} */
+const TROUBLES = ['stopped', 'unknown', 'retrying', 'partly-paused', 'paused']
+
+/** @param {Sink['state']} state @returns {'good' | 'warn' | 'bad'} */
+export function sinkLevel(state) {
+  return state === 'running' ? 'good' : state === 'stopped' || state === 'unknown' ? 'bad' : 'warn'
+}
+
+/** @param {Sink['state']} state */
+export function sinkWord(state) {
+  return state === 'partly-paused' ? 'partly paused' : state
+}
+
 /** Parts that are up as a whole, and yet not as they should be. @param {readonly Sink[]} sinks @param {readonly Instance[]} instances @returns {Verdict | undefined} */
 function troubleOf(sinks, instances) {
-  const sink = sinks.find(({ state }) => state === 'stopped') ?? sinks.find(({ state }) => state === 'retrying') ?? sinks.find(({ state }) => state === 'paused')
-  if (sink !== undefined) return { level: sink.state === 'stopped' ? 'bad' : 'warn', sentence: `${sink.group} is ${sink.state}.`, more: `${sink.lag === 0 ? 'Nothing waits for it.' : `${things(sink.lag, 'record')} ${sink.lag === 1 ? 'waits' : 'wait'} for it.`}` }
+  const sink = TROUBLES.map((trouble) => sinks.find(({ state }) => state === trouble)).find((found) => found !== undefined)
+  if (sink !== undefined) return { level: sinkLevel(sink.state), sentence: sink.state === 'unknown' ? `Nobody of ${sink.group} answers.` : `${sink.group} is ${sinkWord(sink.state)}.`, more: `${sink.lag === 0 ? 'Nothing waits for it.' : `${things(sink.lag, 'record')} ${sink.lag === 1 ? 'waits' : 'wait'} for it.`}` }
   const gone = instances.filter(({ reachable }) => !reachable)
   if (gone.length > 0) return { level: 'warn', sentence: `${listed(gone.map(({ instance_id: id }) => shortName(id)))} cannot be reached.`, more: gone[0]?.error }
   const restoring = instances.flatMap(({ tasks }) => tasks.filter(({ state }) => /restor/i.test(state)))

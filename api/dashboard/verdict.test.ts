@@ -23,6 +23,12 @@ test('what is away comes first, then a sink, an instance, tasks, and lag', () =>
   expect(verdictOf({ health, samples, instances: instances.instances.filter(({ reachable }) => reachable) })).toEqual({ level: 'warn', sentence: '2 tasks are being restored.', more: '96,224 records to go.' })
 })
 
+test('a sink that stands still in part, or of which nobody answers, is not well', () => {
+  const as = (state: 'partly-paused' | 'unknown') => verdictOf({ health, samples, sinks: running.map((sink) => ({ ...sink, state })) })
+  expect(as('partly-paused')).toMatchObject({ level: 'warn', sentence: 'tradewind-sink-postgres is partly paused.' })
+  expect(as('unknown')).toMatchObject({ level: 'bad', sentence: 'Nobody of tradewind-sink-postgres answers.' })
+})
+
 test('lag counts when there is more of it than is under way anyway', () => {
   const last = samples.at(-1)
   const behind = (lag: number) => [...samples, ...(last === undefined ? [] : [{ ...last, lag: { 'tradewind-sink-mongo': lag }, committed_per_second: 2_000 }])]

@@ -52,20 +52,22 @@ export class InstanceWatch {
     const look = this.#look()
     this.#last = { startedMs: nowMs, look }
     look.catch(() => {
-      this.#last = undefined
+      if (this.#last?.look === look) this.#last = undefined
     })
     return look
   }
 
   /** Asks every member of a group to do something; answers what became of it, member by member. */
   async command(group: GroupLook, command: 'pause' | 'resume'): Promise<readonly { readonly member: LiveMember; readonly error: string | undefined }[]> {
-    this.#last = undefined
-    return Promise.all(
+    const told = await Promise.all(
       group.members.map(async (member) => {
         const answer = await this.#ask(member, { command })
         return { member, error: typeof answer === 'string' ? answer : answer.kind === 'done' ? undefined : 'reason' in answer ? answer.reason : answer.kind }
       }),
     )
+    // A look from before, or from meanwhile, may not show it.
+    this.#last = undefined
+    return told
   }
 
   /** Whether, within `waitMs`, the sink of a group has written everything of a partition that lies before `offset`. */

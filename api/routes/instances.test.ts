@@ -141,6 +141,33 @@ test('pause and resume reach every instance; one that cannot be told is named', 
   expect(paused).toEqual([true, false])
 })
 
+const member = async (n: number, status: Partial<SinkStatus>) => ({ instanceId: `s${n}`, address: await listen({ status: () => ({ ...SINK, ...status }) }), partitions: [] })
+
+test('a sink of which one instance stands still does not run, whatever the others do', async () => {
+  const circuitOpen = { state: 'paused', circuit: 'open' } as const
+  at.cluster.members.set('trades-sink-postgres', [await member(0, { isPaused: true, state: 'paused' }), await member(1, {})])
+  at.cluster.members.set('trades-sink-mongo', [await member(2, { isPaused: true, state: 'paused' }), await member(3, circuitOpen)])
+  expect((await get('sinks')).sinks.map(({ state }: { state: string }) => state)).toEqual(['partly-paused', 'partly-paused'])
+  const states = (await get('instances')).instances.map((one: { instance_id: string; state: string }) => [one.instance_id, one.state])
+  expect(Object.fromEntries(states)).toEqual({ s0: 'paused', s1: 'running', s2: 'paused', s3: 'retrying' })
+})
+
+test('a sink whose instances do not answer is not known to run', async () => {
+  at.cluster.members.set('trades-sink-postgres', [{ instanceId: 'foreign', partitions: [] }])
+  expect((await get('sinks')).sinks[0]).toMatchObject({ state: 'unknown', instances: [{ reachable: false }] })
+})
+
+test('who pauses a sink is told how it is after that, also where somebody looked meanwhile', async () => {
+  let looks = 0
+  const address = await listen({
+    // The first look began before the pause.
+    status: () => ({ ...SINK, isPaused: looks++ > 0 }),
+    pause: () => void at.live.instances.look(),
+  })
+  at.cluster.members.set('trades-sink-postgres', [{ instanceId: 's', address, partitions: [] }])
+  expect((await post('sinks/trades-sink-postgres/pause')).json()).toMatchObject({ state: 'paused', instances: [{ paused: true }] })
+})
+
 test.each([
   ['sinks/nobody/pause', 404],
   ['sinks/trades/pause', 404],

@@ -4,7 +4,7 @@ import { nameOf } from '../live/group-members.ts'
 import type { InstanceLook, InstancesLook } from '../live/instance-watch.ts'
 import type { Live } from '../live/live.ts'
 import { ProblemAnswer } from '../problem.ts'
-import type { ProcessorStatus } from '../queries/instance-status.ts'
+import type { ProcessorStatus, SinkStatus } from '../queries/instance-status.ts'
 import { RoleSchema } from './groups.ts'
 import { rounded } from './live.ts'
 
@@ -28,7 +28,7 @@ const InstanceSchema = Type.Object({
   started_at: nullable(Type.String({ format: 'date-time' })),
   rss_bytes: nullable(Type.Integer({ description: 'Of its process' })),
   cpu_seconds: nullable(Type.Number({ description: 'Of its process' })),
-  state: nullable(Type.String()),
+  state: nullable(Type.String({ description: 'Of the thread, or of the sink: paused by somebody, retrying while its database fails' })),
   tasks: Type.Array(TaskSchema),
 })
 
@@ -76,9 +76,14 @@ function instanceBody(instance: InstanceLook, all: InstancesLook): Type.Static<t
     started_at: status === undefined ? null : new Date(status.startedAtMs).toISOString(),
     rss_bytes: status?.rssBytes ?? null,
     cpu_seconds: status === undefined ? null : rounded(status.cpuSeconds),
-    state: status === undefined ? null : status.role === 'sink' ? status.state : status.thread.state,
+    state: status === undefined ? null : status.role === 'sink' ? sinkState(status) : status.thread.state,
     tasks: status?.role === 'processor' ? tasksOf(status, instance, all) : [],
   }
+}
+
+/** The connector calls itself paused, too, while its circuit is not closed. */
+function sinkState({ state, isPaused, circuit }: SinkStatus): string {
+  return isPaused ? 'paused' : circuit !== 'closed' ? 'retrying' : state
 }
 
 function tasksOf({ thread }: ProcessorStatus, { group }: InstanceLook, { look }: InstancesLook): Type.Static<typeof TaskSchema>[] {

@@ -29,7 +29,9 @@ const SinkInstanceSchema = Type.Object({
 const SinkSchema = Type.Object({
   group: Type.String(),
   role: RoleSchema,
-  state: Type.Union([Type.Literal('running'), Type.Literal('paused'), Type.Literal('retrying'), Type.Literal('stopped')], { description: 'Stopped: nobody is in the group' }),
+  state: Type.Union([Type.Literal('running'), Type.Literal('paused'), Type.Literal('partly-paused'), Type.Literal('retrying'), Type.Literal('stopped'), Type.Literal('unknown')], {
+    description: 'Of those that answer. Partly paused: some instances are, their partitions stand still; stopped: nobody is in the group; unknown: nobody of the group answers',
+  }),
   lag: Type.Integer(),
   instances: Type.Array(SinkInstanceSchema),
 })
@@ -84,8 +86,7 @@ export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live):
   function sinkBody({ group, role, lag, members }: GroupLook, all: readonly InstanceLook[]): Type.Static<typeof SinkSchema> {
     const own = all.filter((instance) => instance.group === group)
     const statuses = own.flatMap(({ status }) => (status?.role === 'sink' ? [status] : []))
-    const state = members.length === 0 ? 'stopped' : statuses.length > 0 && statuses.every(({ isPaused }) => isPaused) ? 'paused' : statuses.some(({ circuit }) => circuit !== 'closed') ? 'retrying' : 'running'
-    return { group, role, state, lag, instances: own.map(instanceBody) }
+    return { group, role, state: members.length === 0 ? 'stopped' : stateOf(statuses), lag, instances: own.map(instanceBody) }
   }
 
   function instanceBody({ member, status, error }: InstanceLook): Type.Static<typeof SinkInstanceSchema> {
@@ -106,6 +107,13 @@ export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live):
       last_error: sink?.lastError ?? null,
     }
   }
+}
+
+/** What somebody has to end by hand comes before what may pass by itself. */
+function stateOf(statuses: readonly SinkStatus[]): Type.Static<typeof SinkSchema>['state'] {
+  if (statuses.length === 0) return 'unknown'
+  if (statuses.some(({ isPaused }) => isPaused)) return statuses.every(({ isPaused }) => isPaused) ? 'paused' : 'partly-paused'
+  return statuses.some(({ circuit }) => circuit !== 'closed') ? 'retrying' : 'running'
 }
 
 function meanOf(sink: SinkStatus | undefined): number | null {

@@ -6,7 +6,7 @@ import { html } from '../html.js'
 import { Chart } from '../parts/chart.js'
 import { isRefused, Mark, OUTCOMES, outcomeName } from '../parts/outcome.js'
 import { Failed, Loading } from '../parts/states.js'
-import { PART_NAMES, verdictOf } from '../verdict.js'
+import { PART_NAMES, sinkLevel, sinkWord, verdictOf } from '../verdict.js'
 
 /** @typedef {import('../answers.ts').Health} Health */
 /** @typedef {import('../answers.ts').Sample} Sample */
@@ -142,7 +142,7 @@ function Parts({ health, instances, sinks }) {
       ${health === undefined && html`<p class="nothing">Not known yet.</p>`}
       <ul class="parts">
         ${Object.entries(health?.parts ?? {}).map(([part, { up, detail }]) => html`<li><${Mark} level=${up ? 'good' : 'bad'}>${PART_NAMES[part] ?? part}<//><span>${up ? 'up' : `away${detail === undefined ? '' : `: ${detail}`}`}</span></li>`)}
-        ${(sinks ?? []).map(({ group, state }) => html`<li><${Mark} level=${state === 'running' ? 'good' : state === 'stopped' ? 'bad' : 'warn'}><a href="/sinks">${group}</a><//><span>${state}</span></li>`)}
+        ${(sinks ?? []).map(({ group, state }) => html`<li><${Mark} level=${sinkLevel(state)}><a href="/sinks">${group}</a><//><span>${sinkWord(state)}</span></li>`)}
         ${(instances ?? []).map(
           ({ instance_id: id, role, reachable, tasks, rss_bytes: rss }) => html`
             <li><${Mark} level=${reachable ? 'good' : 'bad'}><a href="/instances" title=${id}>${shortName(id)}</a><//><span>${!reachable ? 'not reached' : role === 'processor' ? `${things(tasks.length, 'task')}, ${bytes(rss)}` : bytes(rss)}</span></li>

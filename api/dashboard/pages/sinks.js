@@ -9,6 +9,7 @@ import { Sparkline } from '../parts/sparkline.js'
 import { Empty, shownOf } from '../parts/states.js'
 import { Table } from '../parts/table.js'
 import { directionOf, lagsOf } from '../trend.js'
+import { sinkLevel, sinkWord } from '../verdict.js'
 
 /** @typedef {import('../answers.ts').Sink} Sink */
 /** @typedef {import('../answers.ts').SinkInstance} SinkInstance */
@@ -72,17 +73,20 @@ export function Sinks() {
 function SinkView({ sink, lags, isStale, ask }) {
   const { group, state, instances, lag } = sink
   const errors = instances.flatMap(({ instance_id: id, error, last_error: last }) => (error !== undefined ? [{ id, error }] : last === null ? [] : [{ id, error: last }]))
-  const isPaused = state === 'paused'
+  const isResumable = instances.some(({ paused }) => paused)
+  // Of a sink that does not answer it cannot be told: nothing to press then.
+  const isPausable = instances.some(({ reachable, paused }) => reachable && !paused)
   return html`
     <section aria-labelledby=${`sink-${group}`} class="group">
       <div class="group-head">
         <h2 id=${`sink-${group}`}>${group} <span>${sink.role === 'sink-postgres' ? 'PostgreSQL' : sink.role === 'sink-mongo' ? 'MongoDB' : sink.role}</span></h2>
         <dl class="inline">
-          <div><dt>State</dt><dd><${Mark} level=${state === 'running' ? 'good' : state === 'stopped' ? 'bad' : 'warn'}>${state}<//></dd></div>
+          <div><dt>State</dt><dd><${Mark} level=${sinkLevel(state)}>${sinkWord(state)}<//></dd></div>
           <div><dt>Lag</dt><dd class="strong">${count(lag)}</dd></div>
           <div><dt>Trend</dt><dd class="trend" data-direction=${directionOf(lags)}><${Sparkline} values=${lags} />${lags.length < 2 ? '–' : directionOf(lags)}</dd></div>
         </dl>
-        <button type="button" disabled=${state === 'stopped'} onClick=${() => ask(isPaused ? 'resume' : 'pause')}>${isPaused ? 'Resume' : 'Pause …'}<span class="unseen"> ${group}</span></button>
+        ${isResumable && html`<button type="button" onClick=${() => ask('resume')}>Resume<span class="unseen"> ${group}</span></button>`}
+        ${(isPausable || !isResumable) && html`<button type="button" disabled=${!isPausable} onClick=${() => ask('pause')}>Pause …<span class="unseen"> ${group}</span></button>`}
       </div>
       ${
         instances.length === 0
