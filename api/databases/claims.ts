@@ -34,6 +34,8 @@ interface Waiting {
 
 const RETENTION = "interval '24 hours'"
 const MOST_ROWS = 500
+const MOST_WAITING = 10_000
+const FORGOTTEN_AT_ONCE = 5_000
 
 // The rows are locked in one order, whoever claims what.
 const CLAIM = `
@@ -44,7 +46,10 @@ RETURNING caller, key, request_id, payload_hash`
 // A claim that was there returns nothing above; it stands committed now, since the insert has waited for it.
 const READ = `
 SELECT k.caller, k.key, k.request_id, k.payload_hash FROM idempotency_keys k JOIN unnest($1::text[], $2::text[]) AS a(caller, key) ON k.caller = a.caller AND k.key = a.key`
-const FORGET = `DELETE FROM idempotency_keys WHERE (caller, key) IN (SELECT caller, key FROM idempotency_keys WHERE claimed_at < now() - ${RETENTION} LIMIT 5000)`
+// Its age is a condition of its own: a claim that is renewed between the search and the removal is looked at again, and stays.
+const FORGET = `
+DELETE FROM idempotency_keys WHERE claimed_at < now() - ${RETENTION}
+AND (caller, key) IN (SELECT caller, key FROM idempotency_keys WHERE claimed_at < now() - ${RETENTION} LIMIT ${FORGOTTEN_AT_ONCE})`
 
 interface ClaimRow {
   readonly caller: string
@@ -53,26 +58,44 @@ interface ClaimRow {
   readonly payload_hash: string
 }
 
-/** Idempotency keys in PostgreSQL. One statement is under way; what comes meanwhile goes into the next. */
+/**
+ * Idempotency keys in PostgreSQL. One statement is under way; what comes meanwhile goes into the next. Where it fails, all that wait fail with it: each statement of its own would take
+ * its time to fail, while more come.
+ */
 export class PostgresClaims implements IdempotencyClaims {
-  readonly #pool: pg.Pool
+  readonly #pool: Pick<pg.Pool, 'query'>
   #waiting: Waiting[] = []
   #isClaiming = false
+  #forgetting: Promise<number> | undefined
 
-  constructor(pool: pg.Pool) {
+  /** `pool`: two connections, one for claims and one for forgetting, whose statements end after some seconds, answered or not. */
+  constructor(pool: Pick<pg.Pool, 'query'>) {
     this.#pool = pool
   }
 
+  /** Rejects where the database does not answer, or too many wait for it. */
   claim(claim: Claim): Promise<{ requestId: string; payloadHash: string }> {
+    if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new Error(`${MOST_WAITING} claims wait for PostgreSQL`))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ claim, resolve, reject })
       if (!this.#isClaiming) void this.#work()
     })
   }
 
-  /** Removes claims that are past their time, some thousands at most; answers how many. */
-  async forget(): Promise<number> {
-    return (await this.#pool.query(FORGET)).rowCount ?? 0
+  /** Removes claims that are past their time, some thousands at a time; answers how many. Whoever asks while it is at it has the same answer. */
+  forget(): Promise<number> {
+    this.#forgetting ??= this.#forget().finally(() => {
+      this.#forgetting = undefined
+    })
+    return this.#forgetting
+  }
+
+  async #forget(): Promise<number> {
+    for (let sum = 0; ; ) {
+      const removed = (await this.#pool.query(FORGET)).rowCount ?? 0
+      sum += removed
+      if (removed < FORGOTTEN_AT_ONCE) return sum
+    }
   }
 
   async #work(): Promise<void> {
@@ -89,7 +112,7 @@ export class PostgresClaims implements IdempotencyClaims {
           else resolve({ requestId: first.request_id, payloadHash: first.payload_hash })
         }
       } catch (error) {
-        for (const { reject } of batch) reject(error)
+        for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(error)
       }
     }
     this.#isClaiming = false
