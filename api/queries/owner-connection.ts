@@ -59,13 +59,8 @@ export class OwnerConnection {
   }
 
   #take(line: string): void {
-    let answer: OwnerAnswer
-    try {
-      // The other side is a processor of this program; what is none fails here or finds no question.
-      answer = JSON.parse(line) as OwnerAnswer
-    } catch {
-      return this.#end('its answer is no JSON')
-    }
+    const answer = answerOf(line)
+    if (answer === undefined) return this.#end('its answer is no JSON object')
     const asked = this.#asked.get(answer.id)
     if (asked === undefined) return
     this.#asked.delete(answer.id)
@@ -83,5 +78,16 @@ export class OwnerConnection {
       clearTimeout(timer)
       reject(new OwnerLostError(`${this.address}: ${reason}`))
     }
+  }
+}
+
+/** `undefined`: no answer of an owner. */
+function answerOf(line: string): OwnerAnswer | undefined {
+  try {
+    const answer: unknown = JSON.parse(line)
+    // The other side is a processor of this program; an object that it did not write finds no question.
+    return typeof answer === 'object' && answer !== null ? (answer as OwnerAnswer) : undefined
+  } catch {
+    return undefined
   }
 }
