@@ -35,18 +35,25 @@ export async function openStores(name: string, folders: ReadonlyMap<string, stri
   return opened
 }
 
-/** Every store on every disk, up to date or not: at position p it is the fold of what is committed in its changelog below p, key by key. */
+/** Every store on every disk, up to date or not: at position p it is the fold of what is committed in its changelog below p, key by key. One of each partition, that of its last owner, is up to date. */
 export async function checkStores(client: KafkaClient, applicationId: string, folders: ReadonlyMap<string, string>): Promise<Check> {
   const differences = new Differences()
   let stores = 0
   let entries = 0
   for (const name of Object.values(TRADE_STORES)) {
     const changes = await readChanges(client, changelogTopic(applicationId, name))
+    const furthest = new Map<number, number>()
     for (const { member, partition, store } of await openStores(name, folders)) {
       stores++
       entries += store.size
+      furthest.set(partition, Math.max(furthest.get(partition) ?? 0, store.position ?? 0))
       for (const difference of storeDifferences(store, changes.get(partition) ?? [])) differences.add(`${member}, store ${name}/${partition} at ${store.position}: ${difference}`)
       await store.close()
+    }
+    for (const [partition, ofPartition] of changes) {
+      const lastOffset = ofPartition.at(-1)?.offset ?? -1
+      const position = furthest.get(partition) ?? 0
+      if (position <= lastOffset) differences.add(`store ${name}/${partition}: its changelog goes up to offset ${lastOffset}, no store beyond ${position}`)
     }
   }
   return differences.check('every state store on every disk = what is committed of its changelog up to its position', `${stores} stores, ${entries} entries`)

@@ -13,6 +13,8 @@ const POSTGRES_WRITES = ['INSERT INTO trades', 'UPDATE sink_progress']
 const MONGO_WRITES = ['\u0002insert\0', '\u0002update\0']
 /** Until there was a request whose answer could be lost. */
 const ANSWER_HOLD_MS = 2_000
+/** A process starts first, and on a busy machine it takes its time. */
+const START_HOLD_MS = 8_000
 
 export const networkFaults: readonly FaultKind[] = [
   {
@@ -67,7 +69,7 @@ export const networkFaults: readonly FaultKind[] = [
     area: 'network',
     make({ proxies, fleet }, chance) {
       const name = pick(chance, PROCESSORS)
-      const fault = lasting(`${name} is killed, started again, and the answer to the next ${request} of each broker is lost`, proxies.brokers, ANSWER_HOLD_MS, (proxy) => proxy.loseAnswerTo(request))
+      const fault = lasting(`${name} is killed, started again, and the answer to the next ${request} of each broker is lost`, proxies.brokers, START_HOLD_MS, (proxy) => proxy.loseAnswerTo(request))
       return {
         ...fault,
         inject: async () => {
