@@ -158,6 +158,17 @@ test('an idempotency key: the same request again, another payload refused', asyn
   expect(at.sent.length).toBe(2)
 })
 
+test('a claim of a gateway with another secret is the same request, and is written under its id each time', async () => {
+  const other = await GatewayFixture.create({ secret: 'y'.repeat(32), claims: at.claims, clock: at.clock })
+  onTestFinished(() => other.server.close())
+  const key = { 'idempotency-key': 'k1' }
+  const { request_id: id } = (await other.server.inject({ method: 'POST', url: '/api/v1/trades', headers: { ...JSON_TYPE, ...key }, payload: JSON.stringify(TRADE) })).json()
+  expect([(await post(TRADE, key)).json().request_id, (await post(TRADE, key)).json().request_id]).toEqual([id, id])
+  expect(at.sent.map((_, index) => at.header(index, 'request-id'))).toEqual([id, id])
+  at.answer(id, { outcome: 'CREATED' })
+  expect([(await post(TRADE, key)).statusCode, at.sent.length]).toEqual([201, 2])
+})
+
 test('the claims away: 503 for requests with a key, and nothing written; those without go on', async () => {
   at.claims.isAway = true
   const answer = await post(TRADE, { 'idempotency-key': 'k1' })

@@ -9,7 +9,7 @@ import { murmur2, partitionOf } from '../records/murmur2.ts'
 import type { Caller } from './callers.ts'
 import { ProblemError, problemOf, unavailable } from './problem.ts'
 import { OwnerUnavailableError, type StateLookUps } from './queries/owner-queries.ts'
-import type { RequestId, RequestIds } from './request-ids.ts'
+import { type RequestId, requestIdOf, type RequestIds } from './request-ids.ts'
 
 /** A trade to be written, or (without a value) to be deleted. */
 export interface Command extends Omit<RecordCommand, 'key' | 'partition'> {
@@ -154,9 +154,10 @@ export class Ingest {
         members: { request_id: first.requestId },
       })
     }
-    const known = requestIds.read(first.requestId)
-    // Signed with another secret: the setting was changed within the retention. As good as a first request, but for its id.
-    return known === undefined ? { requestId: fresh, isRepeated: false } : { requestId: known, isRepeated: first.requestId !== fresh.text }
+    // Only gateways write there, this one or one with another secret: the id counts without its signature. Under another id the request would be processed twice.
+    const known = requestIdOf(first.requestId)
+    if (known === undefined) throw new Error(`the Idempotency-Key ${JSON.stringify(command.idempotencyKey)} was claimed for ${JSON.stringify(first.requestId)}, which is no request id`)
+    return { requestId: known, isRepeated: first.requestId !== fresh.text }
   }
 
   async #answerOf(requestId: RequestId): Promise<RequestAnswer | undefined> {

@@ -8,6 +8,7 @@ export interface RequestId {
 }
 
 const FORM = /^(\d{1,6})-(\d{13})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([0-9a-f]{24})$/
+const SIGNATURE_CHARACTERS = 24
 
 /**
  * Request ids: `<partition>-<issued, ms>-<uuid>-<signature>`. They say where the answer lies and when they were issued; signed, so that one that was never issued is told from one that waits.
@@ -31,15 +32,19 @@ export class RequestIds {
 
   /** `undefined`: never issued here. */
   read(text: string): RequestId | undefined {
-    const match = FORM.exec(text)
-    if (match === null) return undefined
-    const [, partition = '', issued = '', uuid = '', signature = ''] = match
-    const expected = this.#sign(`${partition}-${issued}-${uuid}`)
-    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) return undefined
-    return { text, partition: Number(partition), issuedMs: Number(issued) }
+    const id = requestIdOf(text)
+    if (id === undefined) return undefined
+    const signed = text.slice(0, -SIGNATURE_CHARACTERS - 1)
+    return timingSafeEqual(Buffer.from(text.slice(-SIGNATURE_CHARACTERS)), Buffer.from(this.#sign(signed))) ? id : undefined
   }
 
   #sign(text: string): string {
-    return createHmac('sha256', this.#secret).update(text).digest('hex').slice(0, 24)
+    return createHmac('sha256', this.#secret).update(text).digest('hex').slice(0, SIGNATURE_CHARACTERS)
   }
+}
+
+/** What an id says, whoever has signed it: for ids that come from where only gateways write. `undefined`: it has not the form of one. */
+export function requestIdOf(text: string): RequestId | undefined {
+  const match = FORM.exec(text)
+  return match === null ? undefined : { text, partition: Number(match[1]), issuedMs: Number(match[2]) }
 }

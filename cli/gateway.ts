@@ -1,6 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createGateway } from '../api/gateway.ts'
@@ -27,6 +24,7 @@ import { EXIT, PersonsMistake } from './exit.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import type { GatewayStatus } from './gateway-status.ts'
 import { connectKafka } from './kafka.ts'
+import { keptSecret } from './kept-secret.ts'
 import { leaveParent, tellParent } from './parent-process.ts'
 import { hostAndPort } from './query-listener.ts'
 import { stopRequested } from './stop-signal.ts'
@@ -34,6 +32,9 @@ import { stopRequested } from './stop-signal.ts'
 const MIGRATION_PAUSE_MS = 1_000
 const FORGET_INTERVAL_MS = 600_000
 const CONNECTIONS = 8
+const READS = { max: CONNECTIONS, connectionTimeoutMillis: 3_000, statement_timeout: 10_000, query_timeout: 12_000 }
+/** Who writes with an Idempotency-Key waits for these: lists that take long must not hold them up, and a server that does not answer not for long. One connection claims, one forgets. */
+const CLAIMS = { max: 2, connectionTimeoutMillis: 3_000, statement_timeout: 2_500, query_timeout: 3_000 }
 
 /** The gateway role: HTTP in front of Kafka, the state stores and the databases, until it is told to stop. It starts, and stays, whatever is away: what needs it answers 503. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -42,7 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const stop = stopRequested()
   const kafka = connectKafka(values, await connectionOf(settings, 'brokers'), 'tradewind-gateway')
   const postgresUrl = await connectionOf(settings, 'postgres')
-  const pool = postgresPool(postgresUrl)
+  const pool = postgresPool(postgresUrl, READS)
   const mongoUrl = await connectionOf(settings, 'mongo')
   const mongo = new MongoClient(mongoUrl, { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000, socketTimeoutMS: 15_000, maxPoolSize: CONNECTIONS })
   const topics = tradeTopics(values['topics.prefix'])
@@ -51,7 +52,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const topology = (await loadApplication(undefined, values)).topology.subTopologies()
   const producer = new AccumulatingProducer({ producer: kafka.client.producer(), clock: systemClock })
   const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => `0_${partition}`, clock: systemClock })
-  const claims = new PostgresClaims(pool)
+  const claimPool = postgresPool(postgresUrl, CLAIMS)
+  const claims = new PostgresClaims(claimPool)
   const partitions = inputPartitions({ kafka: kafka.client, topic, clock: systemClock })
   const live = new Live({ kafka: kafka.client, clock: systemClock, topics, groups, topology, applicationId: values['application.id'], state, partitions })
   const server = await createGateway({
@@ -96,6 +98,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     await producer.close()
     await kafka.close()
     await pool.end()
+    await claimPool.end()
     await mongo.close()
     leaveParent()
   }
@@ -110,8 +113,8 @@ async function listen(server: Awaited<ReturnType<typeof createGateway>>, address
   }
 }
 
-function postgresPool(url: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: 3_000, keepAlive: true, application_name: 'tradewind gateway', statement_timeout: 10_000, query_timeout: 12_000 })
+function postgresPool(url: string, limits: typeof READS): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, keepAlive: true, application_name: 'tradewind gateway', ...limits })
   // The next statement finds out whether the server is there; an `error` event that nobody listens to would end the process.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
@@ -156,16 +159,4 @@ function groupsOf(settings: Settings): readonly WatchedGroup[] {
     { group: `${application}-sink-postgres`, role: 'sink-postgres', topics: [processed] },
     { group: `${application}-sink-mongo`, role: 'sink-mongo', topics: [audit, processed, expired] },
   ]
-}
-
-/** One for all gateways of a data folder, and the same after a restart. */
-async function keptSecret(dataDir: string): Promise<string> {
-  const file = join(dataDir, 'gateway-secret')
-  await mkdir(dataDir, { recursive: true })
-  try {
-    await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  }
-  return readFile(file, 'utf8')
 }
