@@ -7,12 +7,14 @@ import { databaseCall } from '../databases/database-call.ts'
 import type { EventDocument } from '../databases/trade-events.ts'
 import { parseExactly } from '../exact-json.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
-import { notFound, ProblemAnswer } from '../problem.ts'
+import { badRequest, notFound, ProblemAnswer } from '../problem.ts'
 import { ConsistencyHeader } from '../read-your-write.ts'
 import type { Databases } from './lists.ts'
 import { TradeIdParams } from './trades.ts'
 
 const DEFAULT_LIMIT = 50
+/** Of a Date. */
+const LAST_MOMENT_MS = 8_640_000_000_000_000
 /** Of each kind, in a timeline. */
 const TIMELINE_LIMIT = 500
 const Word = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z_]+$' })
@@ -44,11 +46,12 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
       ),
       response: { 200: Type.Object({ items: Type.Array(Entry), next: Type.Union([Type.String(), Type.Null()]) }), 404: ProblemAnswer, ...Errors },
     },
-    preHandler: [allow(gateway, 'audit:read'), gateway.readYourWrite.before('sink-mongo')],
+    onRequest: allow(gateway, 'audit:read'),
+    preHandler: gateway.readYourWrite.before('sink-mongo'),
     async handler({ query }) {
       const { limit = DEFAULT_LIMIT, cursor, trade_id: tradeId, from, to, ...same } = query
-      const key = cursor === undefined ? undefined : readCursor<[number, string]>(cursor, ['number', 'string'])
-      const filter = { ...same, tradeId, fromMs: from === undefined ? undefined : Date.parse(from), toMs: to === undefined ? undefined : Date.parse(to) }
+      const key = cursor === undefined ? undefined : readCursor<[number, string]>(cursor, [LAST_MOMENT_MS, 'string'])
+      const filter = { ...same, tradeId, fromMs: momentOf('from', from), toMs: momentOf('to', to) }
       const after = key === undefined ? undefined : { timestampMs: key[0], id: key[1] }
       const found = await databaseCall('MongoDB', () => events.audit(filter, { after, limit: limit + 1 }))
       const items = found.slice(0, limit)
@@ -100,6 +103,14 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
       }
     },
   })
+}
+
+/** A date-time may be one that no clock here knows, such as a leap second. @throws ProblemError */
+function momentOf(parameter: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms)) throw badRequest('invalid-request', `${parameter}: found ${text}, expected a moment of ISO 8601, its seconds from 00 to 59`, [{ parameter, detail: 'not a moment that is known here' }])
+  return ms
 }
 
 function entryOf({ id, timestampMs, fields }: EventDocument): { id: string; timestamp: string } {

@@ -26,6 +26,8 @@ const strict = { additionalProperties: false }
 const Trades = Type.Object({ items: Type.Array(StoredTradeSchema), next: Type.Union([Type.String(), Type.Null()], { description: 'Cursor of the next page; null: this is the last one' }) })
 const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
 const DEFAULT_LIMIT = 50
+/** An int of PostgreSQL. */
+const LARGEST_VERSION = 2_147_483_647
 
 interface ListQuery {
   readonly limit?: number
@@ -48,7 +50,8 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       querystring: Type.Object({ book: Type.Optional(Identifier), counterparty: Type.Optional(Identifier), ...FILTER, ...PAGE }, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
     },
-    preHandler: [allow(gateway, 'trades:read'), written],
+    onRequest: allow(gateway, 'trades:read'),
+    preHandler: written,
     handler: ({ query }, reply) => list(reply, { ...filterOf(query), bookId: query.book, counterpartyId: query.counterparty }, query),
   })
 
@@ -62,7 +65,8 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       querystring: Type.Object({ ...FILTER, ...PAGE }, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
     },
-    preHandler: [allow(gateway, 'trades:read'), written],
+    onRequest: allow(gateway, 'trades:read'),
+    preHandler: written,
     handler: ({ query, params }, reply) => list(reply, { ...filterOf(query), bookId: params.id }, query),
   })
 
@@ -76,10 +80,11 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       querystring: Type.Object(PAGE, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
     },
-    preHandler: [allow(gateway, 'trades:read'), written],
+    onRequest: allow(gateway, 'trades:read'),
+    preHandler: written,
     async handler({ params, query }, reply) {
       const { limit = DEFAULT_LIMIT, cursor } = query
-      const after = cursor === undefined ? undefined : readCursor<[number]>(cursor, ['number'])[0]
+      const after = cursor === undefined ? undefined : readCursor<[number]>(cursor, [LARGEST_VERSION])[0]
       const rows = await databaseCall('PostgreSQL', () => trades.versions(params.id, { after, limit: limit + 1 }))
       if (rows.length === 0 && after === undefined) throw notFound(`no version of trade ${JSON.stringify(params.id)} is known`)
       await sendPage(reply, rows, limit, ({ version }) => [version])
