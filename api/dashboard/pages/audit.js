@@ -22,7 +22,7 @@ const MOMENT = { placeholder: '2026-12-11 03:00', pattern: '\\d{4}-\\d{2}-\\d{2}
 /** @type {readonly import('../parts/table.js').Column<AuditEntry>[]} */
 const COLUMNS = [
   { name: 'Time', cell: ({ timestamp }) => html`<time datetime=${timestamp}>${dateTime(timestamp)}</time>` },
-  { name: 'Trade', isHeader: true, cell: ({ trade_id: id }) => (id === null ? html`<i>not readable</i>` : html`<a class="id" href=${tradePath(id)}>${id}</a>`) },
+  { name: 'Trade', isHeader: true, cell: ({ trade_id: id }) => (id === null ? html`<i>not readable</i>` : id === '' ? html`<i>empty</i>` : html`<a class="id" href=${tradePath(id)}>${id}</a>`) },
   { name: 'Version', isNumber: true, cell: ({ version }) => version ?? '–' },
   { name: 'Outcome', cell: ({ outcome }) => html`<${Outcome} of=${outcome} />` },
   { name: 'Reason', className: 'prose', cell: ({ reason }) => reason ?? '' },
