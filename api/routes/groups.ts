@@ -39,7 +39,7 @@ export function groupRoutes(server: GatewayServer, gateway: Gateway, live: Live)
       tags: ['live'],
       response: { 200: Type.Object({ groups: Type.Array(GroupSchema) }), 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     handler: async () => ({ groups: (await live.groups.look()).groups.map(groupBody) }),
   })
 }

@@ -29,7 +29,7 @@ export function metricRoutes(server: GatewayServer, gateway: Gateway, live: Live
 
   server.get('/metrics', {
     schema: { hide: true },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     async handler(_request, reply) {
       // Without Kafka there are the figures of the gateway, and that it is away.
       const look = await live.instances.look().catch(() => undefined)

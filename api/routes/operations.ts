@@ -47,13 +47,13 @@ export function operationRoutes(server: GatewayServer, gateway: Gateway, operati
       tags: ['operations'],
       response: { 200: Type.Object({ trades: Numbers, outcomes_last_minute: Numbers, rates_per_second: Numbers, lag: Numbers }), 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     handler: () => statistics(),
   })
 
   server.post('/expire-trades', {
     schema: { operationId: 'expireTrades', summary: 'Run expiry now, in all instances', tags: ['operations'], response: { 200: Type.Object({ expired: Type.Integer() }), 429: ProblemAnswer, 503: ProblemAnswer } },
-    preHandler: allow(gateway, 'operate'),
+    onRequest: allow(gateway, 'operate'),
     handler: async () => ({ expired: await operations.expire() }),
   })
 

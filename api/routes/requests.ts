@@ -17,7 +17,7 @@ export function requestRoutes(server: GatewayServer, gateway: Gateway & { readon
       headers: Type.Object({ prefer: Type.Optional(Type.String({ description: 'wait=N: while it is pending the answer is held, N seconds at most', examples: ['wait=2'] })) }),
       response: { 200: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 410: ProblemAnswer, 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     async handler(request, reply) {
       const requestId = gateway.requestIds.read(request.params.id)
       if (requestId === undefined) throw notFound('there is no such request: this id was never issued')

@@ -43,7 +43,7 @@ export function topologyRoutes(server: GatewayServer, gateway: Gateway, live: Li
       tags: ['live'],
       response: { 200: TopologySchema, 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     async handler() {
       const { look, instances } = await live.instances.look()
       const processors = instances.flatMap(({ status }) => (status?.role === 'processor' ? [status] : []))

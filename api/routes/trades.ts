@@ -42,7 +42,7 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
     },
     // The body is checked as bytes, by the rules that the processor reads it with; the schema says the same in the words of OpenAPI (a test compares them).
     validatorCompiler: (route) => (route.httpPart === 'body' ? validBody : TypeBoxValidatorCompiler(route)),
-    preHandler: allow(gateway, 'trades:write'),
+    onRequest: allow(gateway, 'trades:write'),
     async handler(request, reply) {
       // What validBody has left there.
       const { tradeId, bytes } = request.body as unknown as CheckedTrade
@@ -59,7 +59,7 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       headers: RequestHeaders,
       response: { 200: RequestSchema, 202: RequestSchema, 404: ProblemAnswer, ...Problems },
     },
-    preHandler: allow(gateway, 'trades:write'),
+    onRequest: allow(gateway, 'trades:write'),
     handler: (request, reply) => submit(request, reply, commandOf(request, request.params.id, undefined)),
   })
 
@@ -71,7 +71,7 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       params: TradeIdParams,
       response: { 200: StoredTradeSchema, 400: ProblemAnswer, 404: ProblemAnswer, 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     async handler(request, reply) {
       const { id } = request.params
       const key = Buffer.from(id)
