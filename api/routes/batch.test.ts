@@ -118,3 +118,72 @@ test('who does not read is not read from for ever: what is under way is bounded'
   // A window, and what one piece of the body holds.
   expect(most).toBeLessThan(4_000)
 })
+
+test('the bytes under way are bounded too: a body of large trades is read no further while they wait', async () => {
+  const gate = Promise.withResolvers<void>()
+  let bytes = 0
+  at.produce = async ({ value }) => {
+    bytes += value?.length ?? 0
+    await gate.promise
+    return 1
+  }
+  const items = Array.from({ length: 40 }, (_, n) => JSON.stringify({ ...trade(n), blob: 'x'.repeat(500_000) }))
+  const call = request({ port, host: '127.0.0.1', method: 'POST', path: '/api/v1/trades:batch', headers: LINES })
+  const answered = new Promise<string[]>((resolve, reject) => {
+    call.on('error', reject).on('response', (answer) => {
+      let text = ''
+      answer.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      answer.on('end', () => resolve(text.trim().split('\n')))
+    })
+  })
+  for (const item of items) call.write(`${item}\n`)
+  call.end()
+  // As much is read, and then no more, whatever the connection brings.
+  while (bytes < 7_500_000) await at.clock.settle()
+  for (let turn = 0; turn < 2_000; turn++) await at.clock.settle()
+  expect(bytes).toBeLessThan(9_000_000)
+  gate.resolve()
+  const statuses = (await answered).map((line) => JSON.parse(line).status)
+  expect(statuses).toEqual(items.map(() => 202))
+})
+
+test('an error of an item that nobody reckoned with is noted', async () => {
+  at.produce = async ({ key }) => (String(key) === 'T1' ? Promise.reject(new Error('secret')) : 1)
+  const answer = await post(JSON.stringify([trade(0), trade(1)]))
+  expect(answer.json<{ results: Result[] }>().results.map(({ status }) => status)).toEqual([202, 500])
+  expect([at.unexpected.map(({ message }) => message), answer.body.includes('secret')]).toEqual([['secret'], false])
+})
+
+test('the claim of an item is never that of a single trade', async () => {
+  const { results } = (await post(JSON.stringify([trade(0), trade(1)]), { ...JSON_TYPE, 'idempotency-key': 'k' })).json<{ results: Result[] }>()
+  const keys = [...at.claims.claimed.values()].map(({ key }) => key)
+  expect(results.map(({ status }) => status)).toEqual([202, 202])
+  expect(new Set(keys).size).toBe(2)
+  // What a header can hold is of one byte a character.
+  for (const key of keys) expect(key).toMatch(/[^\u0000-\u00ff]/)
+  const single = await at.server.inject({ method: 'POST', url: '/api/v1/trades', headers: { ...JSON_TYPE, 'idempotency-key': 'k#1' }, payload: JSON.stringify(trade(7)) })
+  expect(single.statusCode).toBe(202)
+})
+
+test('who waits for a result is not silent, however long it takes; who sends nothing after it is', async () => {
+  const gate = Promise.withResolvers<number>()
+  at.produce = () => gate.promise
+  const call = request({ port, host: '127.0.0.1', method: 'POST', path: '/api/v1/trades:batch', headers: LINES })
+  const answered = Promise.withResolvers<import('node:http').IncomingMessage>()
+  call.on('response', answered.resolve).on('error', answered.reject)
+  call.write(`${JSON.stringify(trade(0))}\n`)
+  while (at.sent.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await at.clock.advance(100_000)
+  gate.resolve(1)
+  const results = (await answered.promise).setEncoding('utf8')[Symbol.asyncIterator]()
+  expect(JSON.parse((await results.next()).value)).toMatchObject({ index: 0, status: 202 })
+  await at.clock.advance(29_000)
+  call.write(`${JSON.stringify(trade(1))}\n`)
+  expect(JSON.parse((await results.next()).value)).toMatchObject({ index: 1, status: 202 })
+  await at.clock.advance(31_000)
+  expect(JSON.parse((await results.next()).value)).toMatchObject({ index: 2, status: 408 })
+  expect((await results.next()).done).toBe(true)
+  call.destroy()
+})

@@ -11,11 +11,15 @@ import { refusalProblem, RequestSchema, requestBody } from './outcome.ts'
 import { header, traceHeaders } from './trades.ts'
 
 const NDJSON = 'application/x-ndjson'
-/** Items that are under way at a time. */
+/** Items that are under way at a time, and their bytes: beyond either the body is read no further. */
 const WINDOW = 2_000
+const WINDOW_BYTES = 8_000_000
 /** Results that may wait for who sends all of his items before he reads. */
 const RESULT_BYTES = 16_000_000
+/** How long nothing may come while nothing is under way: who waits for results sends nothing. */
 const SILENCE_MS = 30_000
+/** Between the key of a batch and the position of an item. No header can hold it: an item's claim is never that of a single trade. */
+const ITEM_OF = '\u2192'
 
 const ResultSchema = Type.Object(
   { index: Type.Integer({ description: 'Position in the body, from 0' }), status: Type.Integer({ description: 'As if the item had been sent alone' }), request: Type.Optional(RequestSchema), problem: Type.Optional(ProblemSchema) },
@@ -39,7 +43,7 @@ export function batchRoutes(server: GatewayServer, gateway: Gateway): void {
     },
     // Each item is checked as bytes, when it comes.
     validatorCompiler: (route) => (route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)),
-    preHandler: allow(gateway, 'trades:write'),
+    onRequest: allow(gateway, 'trades:write'),
     async handler(request, reply) {
       // Without a body there is nothing that a parser could have left.
       if (request.body === undefined) throw badRequest('empty-batch', 'expected at least one trade, as a JSON array or as lines of JSON')
@@ -66,6 +70,11 @@ interface ItemResult {
   readonly problem?: object
 }
 
+interface Item {
+  readonly bytes: number
+  readonly result: Promise<ItemResult>
+}
+
 /** One body: it is read no further than results are taken, and no more than a window of items is under way. */
 class BatchRun {
   readonly #gateway: Gateway
@@ -73,7 +82,10 @@ class BatchRun {
   readonly #splitter: LineSplitter | ArraySplitter
   readonly #waitMs: number
   /** In the order given. */
-  readonly #underWay: Promise<ItemResult>[] = []
+  readonly #underWay: Item[] = []
+  #bytesUnderWay = 0
+  /** Since then nothing has come, and nothing was under way. */
+  #quietSinceMs = 0
   #count = 0
   #isEnded = false
   #broken: ProblemError | undefined
@@ -90,27 +102,38 @@ class BatchRun {
     // The parser has left the stream there.
     const body = this.#request.body as Readable
     const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]()
-    let next = this.#next(chunks)
+    let reading: Promise<undefined> | undefined
     for (;;) {
+      if (!this.#isEnded && !this.#isFull) reading ??= this.#next(chunks)
       const [head] = this.#underWay
-      if (head === undefined && this.#isEnded) break
+      if (head === undefined && reading === undefined) break
       // A sender may wait for results before it sends more: whatever is there first is worked off.
-      const result = head === undefined ? await next : this.#isEnded || this.#underWay.length >= WINDOW ? await head : await Promise.race([head, next])
+      const result = await Promise.race([head?.result, reading].filter((coming) => coming !== undefined))
       if (result === undefined) {
-        if (!this.#isEnded) next = this.#next(chunks)
+        reading = undefined
         continue
       }
-      this.#underWay.shift()
       yield result
+      // Until it was taken it was under way.
+      this.#underWay.shift()
+      this.#bytesUnderWay -= head?.bytes ?? 0
+      this.#quietSinceMs = this.#gateway.clock.monotonicMs()
     }
     if (this.#broken === undefined) return
     if (this.#count === 0) throw this.#broken
     yield problemResult(this.#count, this.#broken)
   }
 
+  get #isFull(): boolean {
+    return this.#underWay.length >= WINDOW || this.#bytesUnderWay >= WINDOW_BYTES
+  }
+
   /** Takes what comes next; the items in it are started. */
   async #next(chunks: AsyncIterator<Buffer>): Promise<undefined> {
-    const item = (bytes: Buffer) => void this.#underWay.push(this.#submit(this.#count++, bytes))
+    const item = (bytes: Buffer) => {
+      this.#underWay.push({ bytes: bytes.length, result: this.#submit(this.#count++, bytes) })
+      this.#bytesUnderWay += bytes.length
+    }
     try {
       const { done, value } = await this.#inTime(chunks.next())
       this.#isEnded = done === true
@@ -125,9 +148,14 @@ class BatchRun {
 
   #inTime<T>(coming: Promise<T>): Promise<T> {
     const { clock } = this.#gateway
+    this.#quietSinceMs = clock.monotonicMs()
     return new Promise((resolve, reject) => {
-      const tooSlow = new ProblemError({ status: 408, name: 'too-slow', title: 'Too slow', detail: `nothing came for ${SILENCE_MS / 1_000} s` })
-      const timer = clock.after(SILENCE_MS, () => reject(tooSlow))
+      const look = () => {
+        const leftMs = this.#underWay.length > 0 ? SILENCE_MS : this.#quietSinceMs + SILENCE_MS - clock.monotonicMs()
+        if (leftMs > 0) timer = clock.after(leftMs, look)
+        else reject(new ProblemError({ status: 408, name: 'too-slow', title: 'Too slow', detail: `nothing came for ${SILENCE_MS / 1_000} s` }))
+      }
+      let timer = clock.after(SILENCE_MS, look)
       coming.then(resolve, reject).finally(() => timer.cancel())
     })
   }
@@ -143,14 +171,17 @@ class BatchRun {
         value: bytes,
         caller: security.callerOf(this.#request),
         headers: traceHeaders(this.#request),
-        idempotencyKey: key === undefined ? undefined : `${key}#${index}`,
+        idempotencyKey: key === undefined ? undefined : `${key}${ITEM_OF}${index}`,
       })
       const status = known ?? (this.#waitMs > 0 ? await ingest.outcome(requestId, this.#waitMs) : { status: 'PENDING' as const })
       if (status.status === 'FAILED') return problemResult(index, new ProblemError(refusalProblem(requestId, status)))
       const code = status.status === 'PENDING' ? 202 : status.outcome === 'CREATED' ? 201 : 200
       return { index, status: code, request: requestBody(requestId, status) }
     } catch (error) {
-      return problemResult(index, problemOf(error instanceof Error ? error : new Error(String(error))))
+      const found = error instanceof Error ? error : new Error(String(error))
+      const problem = problemOf(found)
+      if (problem.options.name === 'unexpected') this.#gateway.unexpected(found)
+      return problemResult(index, problem)
     }
   }
 }
