@@ -13,13 +13,13 @@ afterEach(() => {
   for (const feed of open.splice(0)) feed.close()
 })
 
-function setUp(options: { books?: Record<string, string> } = {}) {
+function setUp(options: { books?: Record<string, string>; ask?: (tradeId: string) => Promise<string | undefined> } = {}) {
   const clock = new VirtualClock()
   const cluster = new LiveCluster()
   const asked: string[] = []
   const bookOf = async (tradeId: string) => {
     asked.push(tradeId)
-    return options.books?.[tradeId]
+    return options.ask === undefined ? options.books?.[tradeId] : options.ask(tradeId)
   }
   const feed = new EventFeed({ kafka: cluster.kafka, clock, topics: TRADE_TOPICS, bookOf })
   open.push(feed)
@@ -128,6 +128,24 @@ test('a book: the state says it, for audit entries it is remembered, or asked fo
   await clock.settle()
   expect(outcomes(events)).toEqual(['T1 DUPLICATE', 'T1 DUPLICATE', 'T5 state', 'T5 CREATED'])
   expect(asked).toEqual(['T1', 'T2', 'T9'])
+})
+
+test('an event whose book cannot be found out is dropped for those who filter by book, and they are told', async () => {
+  let answered = (_book: string | undefined) => {}
+  const held = new Promise<string | undefined>((resolve) => (answered = resolve))
+  const { clock, cluster, feed } = setUp({ ask: (tradeId) => (tradeId === 'AWAY' ? Promise.reject(new Error('no owner')) : held) })
+  const [own, all] = [hear(feed.listen(only({ books: ['B1'] }))), hear(feed.listen(everything))]
+  await clock.settle()
+  for (let n = 0; n < 507; n++) cluster.audit(0, clock.now(), { trade_id: `T${n}`, outcome: 'CREATED' })
+  await clock.settle()
+  answered('B1')
+  await clock.settle()
+  cluster.audit(0, clock.now(), { trade_id: 'AWAY', outcome: 'CREATED' })
+  await clock.settle()
+  const heard = outcomes(own.events)
+  expect(heard.filter((text) => text.endsWith('CREATED')).length).toBe(500)
+  expect(heard.filter((text) => text.startsWith('dropped'))).toEqual(['dropped 7', 'dropped 1'])
+  expect(all.events.length).toBe(508)
 })
 
 test('who comes back gets what he missed, once, and then what is live; latencies of earlier are nobody\'s', async () => {

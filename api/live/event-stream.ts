@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { eventFrame, type EventFilter, type FeedEvent } from './feed-event.ts'
+import { type FoundBook, UNKNOWN_BOOK } from './trade-books.ts'
 
 /** What may wait for one listener. */
 const MOST_EVENTS = 1_000
@@ -7,10 +8,12 @@ const MOST_BYTES = 1_000_000
 /** How soon a browser comes back. */
 const RETRY_MS = 2_000
 
+type BookOf = (event: FeedEvent) => FoundBook | Promise<FoundBook>
+
 interface Waiting {
   readonly event: FeedEvent
-  /** Whether the listener wants it; the book of a trade may have to be asked for. */
-  readonly isWanted: true | Promise<boolean>
+  /** Whether the listener wants it, which may not be found out; the book of a trade may have to be asked for. */
+  readonly isWanted: true | Promise<boolean | typeof UNKNOWN_BOOK>
 }
 
 /**
@@ -39,10 +42,14 @@ export class EventStream extends Readable {
   }
 
   /** An event of now. While earlier ones are replayed it waits. */
-  offer(event: FeedEvent, bookOf: (event: FeedEvent) => string | undefined | Promise<string | undefined>): void {
+  offer(event: FeedEvent, bookOf: BookOf): void {
     if (!event.matches(this.#filter)) return
     const isWanted = this.#isInBook(event, bookOf)
     if (isWanted === false) return
+    if (isWanted === UNKNOWN_BOOK) {
+      this.passOver(1)
+      return
+    }
     this.#queue.push({ event, isWanted })
     this.#bytes += event.frame.length
     while (this.#queue.length > MOST_EVENTS || (this.#bytes > MOST_BYTES && this.#queue.length > 1)) {
@@ -53,15 +60,19 @@ export class EventStream extends Readable {
   }
 
   /** An event of earlier, in its turn: resolves when there is room for the next one, or nobody listens any more. */
-  async replay(event: FeedEvent, bookOf: (event: FeedEvent) => string | undefined | Promise<string | undefined>): Promise<void> {
-    if (!event.matches(this.#filter) || !(await this.#isInBook(event, bookOf))) return
+  async replay(event: FeedEvent, bookOf: BookOf): Promise<void> {
+    if (!event.matches(this.#filter)) return
+    const isWanted = await this.#isInBook(event, bookOf)
+    if (isWanted === UNKNOWN_BOOK) this.passOver(1)
+    if (isWanted !== true) return
     while (!this.#isWanted && !this.destroyed) await this.#room.promise
     if (!this.destroyed) this.#isWanted = this.push(event.frame)
   }
 
-  /** Events of earlier that are not replayed. */
+  /** Events that the listener does not get: he is told how many, in their place as far as that is known. */
   passOver(count: number): void {
     this.#dropped += count
+    void this.#pump()
   }
 
   /** Everything of earlier has been replayed. */
@@ -89,11 +100,12 @@ export class EventStream extends Readable {
     done(error)
   }
 
-  #isInBook(event: FeedEvent, bookOf: (event: FeedEvent) => string | undefined | Promise<string | undefined>): boolean | Promise<boolean> {
+  #isInBook(event: FeedEvent, bookOf: BookOf): boolean | typeof UNKNOWN_BOOK | Promise<boolean | typeof UNKNOWN_BOOK> {
     const { books } = this.#filter
     if (books.size === 0) return true
+    const isOneOf = (book: FoundBook) => (book === UNKNOWN_BOOK ? UNKNOWN_BOOK : book !== undefined && books.has(book))
     const book = bookOf(event)
-    return book instanceof Promise ? book.then((found) => found !== undefined && books.has(found)) : book !== undefined && books.has(book)
+    return book instanceof Promise ? book.then(isOneOf) : isOneOf(book)
   }
 
   async #pump(): Promise<void> {
@@ -108,8 +120,9 @@ export class EventStream extends Readable {
       }
       const next = this.#take()
       if (next === undefined) break
-      if (next.isWanted !== true && !(await next.isWanted)) continue
-      if (!this.destroyed) this.#isWanted = this.push(next.event.frame)
+      const isWanted = next.isWanted === true || (await next.isWanted)
+      if (isWanted === UNKNOWN_BOOK) this.#dropped++
+      else if (isWanted && !this.destroyed) this.#isWanted = this.push(next.event.frame)
     }
     this.#isPumping = false
   }

@@ -1,5 +1,11 @@
 import type { FeedEvent } from './feed-event.ts'
 
+/** Nobody can say now which book it is in: too many are being asked for, or the state store does not answer. */
+export const UNKNOWN_BOOK = Symbol('unknown book')
+
+/** `undefined`: in none. */
+export type FoundBook = string | undefined | typeof UNKNOWN_BOOK
+
 const MOST_TRADES = 50_000
 const MOST_ASKED = 500
 
@@ -11,14 +17,14 @@ export class TradeBooks {
   readonly #ask: (tradeId: string) => Promise<string | undefined>
   /** The least recently seen first. */
   readonly #books = new Map<string, string | undefined>()
-  readonly #asked = new Map<string, Promise<string | undefined>>()
+  readonly #asked = new Map<string, Promise<FoundBook>>()
 
   /** `ask`: what the state store says; it may reject. */
   constructor(ask: (tradeId: string) => Promise<string | undefined>) {
     this.#ask = ask
   }
 
-  of(event: FeedEvent): string | undefined | Promise<string | undefined> {
+  of(event: FeedEvent): FoundBook | Promise<FoundBook> {
     const { tradeId, bookId } = event
     if (tradeId === undefined) return undefined
     if (bookId !== undefined) {
@@ -29,16 +35,15 @@ export class TradeBooks {
     return this.#asked.get(tradeId) ?? this.#lookUp(tradeId)
   }
 
-  #lookUp(tradeId: string): Promise<string | undefined> | undefined {
-    if (this.#asked.size >= MOST_ASKED) return undefined
-    const asked = this.#ask(tradeId)
+  #lookUp(tradeId: string): Promise<FoundBook> | typeof UNKNOWN_BOOK {
+    if (this.#asked.size >= MOST_ASKED) return UNKNOWN_BOOK
+    const asked: Promise<FoundBook> = this.#ask(tradeId)
       .then((book) => {
         // What is not there yet may be there soon: not remembered.
         if (book !== undefined && !this.#books.has(tradeId)) this.#remember(tradeId, book)
         return book
       })
-      // A store that cannot be asked now leaves the book unknown.
-      .catch(() => undefined)
+      .catch((): typeof UNKNOWN_BOOK => UNKNOWN_BOOK)
       .finally(() => this.#asked.delete(tradeId))
     this.#asked.set(tradeId, asked)
     return asked
