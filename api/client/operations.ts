@@ -49,7 +49,7 @@ export interface Operations {
   getHistory: {
     request: Record<string, never>
     answers: {
-      200: { readonly step_ms: number; readonly samples: readonly ({ readonly at: string; readonly in_per_second: number; readonly committed_per_second: number; readonly outcomes_per_second: { readonly [name: string]: number }; readonly lag: { readonly [name: string]: number }; readonly latency_ms: { readonly p50: number; readonly p99: number } | null })[] }
+      200: { readonly step_ms: number; readonly now: string; readonly samples: readonly ({ readonly at: string; readonly in_per_second: number; readonly committed_per_second: number; readonly outcomes_per_second: { readonly [name: string]: number }; readonly lag: { readonly [name: string]: number }; readonly latency_ms: { readonly p50: number; readonly p99: number } | null })[] }
     }
   }
   /** What became of a request */
@@ -81,7 +81,7 @@ export interface Operations {
       header?: { consistency?: string }
     }
     answers: {
-      200: { readonly trade_id: string; readonly state: unknown; readonly repair_case: unknown; readonly versions: readonly (unknown)[]; readonly events: readonly ({ readonly kind: "audit" | "state" | "event"; readonly id: string; readonly timestamp: string; readonly [name: string]: unknown })[] }
+      200: { readonly trade_id: string; readonly state: unknown; readonly repair_case: unknown; readonly versions: readonly (unknown)[]; readonly truncated: { readonly audit: boolean; readonly states: boolean; readonly events: boolean; readonly versions: boolean }; readonly events: readonly ({ readonly kind: "audit" | "state" | "event"; readonly id: string; readonly timestamp: string; readonly [name: string]: unknown })[] }
       400: Problem
       404: Problem
       503: Problem

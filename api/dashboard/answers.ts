@@ -23,6 +23,8 @@ export interface Sample {
 
 export interface History {
   readonly step_ms: number
+  /** When it was asked, by the gateway's clock. */
+  readonly now: string
   readonly samples: readonly Sample[]
 }
 
@@ -197,6 +199,8 @@ export interface Timeline {
   readonly repair_case: Readonly<Record<string, unknown>> | null
   readonly versions: readonly Trade[]
   readonly events: readonly TimelineEvent[]
+  /** Of which only the newest are there. */
+  readonly truncated: { readonly audit: boolean; readonly states: boolean; readonly events: boolean; readonly versions: boolean }
 }
 
 export interface RequestStatus {

@@ -62,8 +62,3 @@ export function useDeadLetters(cursor) {
 export function useTimeline(tradeId) {
   return /** @type {Polled<import('./answers.ts').Timeline>} */ (usePolled(`/trades/${encodeURIComponent(tradeId)}/timeline`, { intervalMs: SLOW_MS }))
 }
-
-/** With all digits, which the timeline does not keep. @param {string} tradeId */
-export function useVersions(tradeId) {
-  return /** @type {Polled<Listed<import('./answers.ts').Trade>>} */ (usePolled(`/trades/${encodeURIComponent(tradeId)}/versions?limit=500`, { intervalMs: SLOW_MS }))
-}

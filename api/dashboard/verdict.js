@@ -10,18 +10,20 @@ export const PART_NAMES = /** @type {Readonly<Record<string, string>>} */ ({ kaf
 
 /** Work of so many seconds that waits is no longer only under way. */
 const WORRYING_S = 10
+/** A sample comes every five seconds, while Kafka answers. */
+const OLDEST_MS = 15_000
 /** Below this it is not worth a word, whatever the rate. */
 const WORRYING_RECORDS = 1_000
 
 /**
  * What somebody who has just been woken up wants to know first, in one sentence.
- * @param {{ health: Health | undefined, samples: readonly Sample[], sinks?: readonly Sink[] | undefined, instances?: readonly Instance[] | undefined }} known
+ * @param {{ health: Health | undefined, samples: readonly Sample[], nowMs?: number | undefined, sinks?: readonly Sink[] | undefined, instances?: readonly Instance[] | undefined }} known
  * @returns {Verdict | undefined} undefined: nothing is known yet
  */
-export function verdictOf({ health, samples, sinks = [], instances = [] }) {
+export function verdictOf({ health, samples, nowMs, sinks = [], instances = [] }) {
   if (health === undefined) return undefined
   const away = Object.entries(health.parts).filter(([, { up }]) => !up)
-  const last = samples.at(-1)
+  const last = newestOf(samples, nowMs)
   if (away.length > 0) {
     const names = away.map(([part]) => PART_NAMES[part] ?? part)
     return { level: 'bad', sentence: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} away.`, more: away.map(([, { detail }]) => detail).find((detail) => detail !== undefined) }
@@ -61,6 +63,15 @@ function troubleOf(sinks, instances) {
   const restoring = instances.flatMap(({ tasks }) => tasks.filter(({ state }) => /restor/i.test(state)))
   if (restoring.length > 0) return { level: 'warn', sentence: `${things(restoring.length, 'task')} ${restoring.length === 1 ? 'is' : 'are'} being restored.`, more: `${things(restoring.reduce((sum, task) => sum + (task.restore_remaining ?? 0), 0), 'record')} to go.` }
   return undefined
+}
+
+/**
+ * The newest sample, unless it is too old to speak of now.
+ * @param {readonly Sample[]} samples @param {number | undefined} nowMs by the clock of the samples; undefined: not known
+ */
+export function newestOf(samples, nowMs) {
+  const last = samples.at(-1)
+  return last !== undefined && nowMs !== undefined && nowMs - Date.parse(last.at) > OLDEST_MS ? undefined : last
 }
 
 /** The group with the most work before it, where that is worrying. @param {Sample} sample */

@@ -29,6 +29,13 @@ test('a sink that stands still in part, or of which nobody answers, is not well'
   expect(as('unknown')).toMatchObject({ level: 'bad', sentence: 'Nobody of tradewind-sink-postgres answers.' })
 })
 
+test('what was sampled a while ago says nothing of now', () => {
+  const [sample] = samples.slice(-1).map((last) => ({ ...last, lag: { 'tradewind-sink-mongo': 900_000 } }))
+  if (sample === undefined) throw new Error('the samples are empty')
+  const after = (ms: number) => verdictOf({ health, samples: [sample], nowMs: Date.parse(sample.at) + ms })?.sentence
+  expect([after(15_000), after(15_001)]).toEqual(['tradewind-sink-mongo is 900,000 records behind.', 'All parts are up.'])
+})
+
 test('lag counts when there is more of it than is under way anyway', () => {
   const last = samples.at(-1)
   const behind = (lag: number) => [...samples, ...(last === undefined ? [] : [{ ...last, lag: { 'tradewind-sink-mongo': lag }, committed_per_second: 2_000 }])]

@@ -1,4 +1,5 @@
-import type { Collection, Document, Filter, MongoClient } from 'mongodb'
+import { type Collection, Decimal128, type Document, type Filter, Long, type MongoClient, MongoServerError } from 'mongodb'
+import { exactNumber } from '../exact-json.ts'
 
 /** Filters of the audit log. All that are given hold. */
 export interface AuditFilter {
@@ -36,11 +37,11 @@ export interface OperationalEvent {
 /** Audit entries and events as MongoDB has them: eventually consistent. */
 export interface TradeEvents {
   audit(filter: AuditFilter, page: { readonly after: EventKey | undefined; readonly limit: number }): Promise<readonly EventDocument[]>
-  /** All that is kept of one trade in a collection, the oldest first, so many at most. */
+  /** What is kept of one trade in a collection, the newest so many at most; the oldest of them first. */
   ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]>
   /** Adds an operational event to `trade_events`, which no record stands for; one whose id is there already is left as it is. */
   record(event: OperationalEvent): Promise<void>
-  /** Operational events whose id begins like this, the oldest first. */
+  /** Operational events whose id begins like this, the oldest first; of too many the newest, 100 for each beginning. */
   recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]>
   /** How many audit entries of each outcome there were since then. */
   outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>>
@@ -48,6 +49,8 @@ export interface TradeEvents {
 
 /** A filter without an index behind it may look at everything: no longer than this. */
 const MAX_MS = 5_000
+const MOST_RECORDED = 100
+const DUPLICATE_KEY = 11_000
 
 interface Stored extends Document {
   readonly _id: string
@@ -81,21 +84,26 @@ export class MongoTradeEvents implements TradeEvents {
   }
 
   async ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]> {
-    const found = await this.#collection(collection).find({ trade_id: { $eq: tradeId } }, { maxTimeMS: MAX_MS }).sort({ timestamp: 1 }).limit(limit).toArray()
-    return found.map(documentOf)
+    const found = await this.#collection(collection).find({ trade_id: { $eq: tradeId } }, { maxTimeMS: MAX_MS }).sort({ timestamp: -1 }).limit(limit).toArray()
+    return found.reverse().map(documentOf)
   }
 
   async record({ id, eventType, severity, tradeId, data, timestampMs }: OperationalEvent): Promise<void> {
     const $setOnInsert = { event_type: eventType, severity, trade_id: tradeId ?? null, data, timestamp: new Date(timestampMs) }
-    await this.#collection('trade_events').updateOne({ _id: id }, { $setOnInsert }, { upsert: true, writeConcern: { w: 'majority' } })
+    try {
+      await this.#collection('trade_events').updateOne({ _id: id }, { $setOnInsert }, { upsert: true, writeConcern: { w: 'majority' } })
+    } catch (error) {
+      // Somebody else has added it at the same moment.
+      if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw error
+    }
   }
 
   /** By the index of `_id`: a range each. */
   async recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]> {
     if (idPrefixes.length === 0) return []
     const $or = idPrefixes.map((prefix) => ({ _id: { $gte: prefix, $lt: `${prefix}\uffff` } }))
-    const found = await this.#collection('trade_events').find({ $or }, { maxTimeMS: MAX_MS }).sort({ timestamp: 1 }).toArray()
-    return found.map(documentOf)
+    const found = await this.#collection('trade_events').find({ $or }, { maxTimeMS: MAX_MS }).sort({ timestamp: -1 }).limit(MOST_RECORDED * idPrefixes.length).toArray()
+    return found.reverse().map(documentOf)
   }
 
   async outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>> {
@@ -128,5 +136,13 @@ function inOrder(documents: readonly Stored[]): Stored[] {
 }
 
 function documentOf({ _id: id, ...fields }: Stored): EventDocument {
-  return { id, timestampMs: fields.timestamp.getTime(), fields }
+  return { id, timestampMs: fields.timestamp.getTime(), fields: Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, exactly(value)])) }
+}
+
+/** Numbers that the driver does not make a double of, because it could not keep them, as JSON has them. */
+function exactly(value: unknown): unknown {
+  if (value instanceof Long || value instanceof Decimal128) return exactNumber(String(value))
+  if (Array.isArray(value)) return value.map(exactly)
+  const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  return isPlain ? Object.fromEntries(Object.entries(value).map(([name, part]) => [name, exactly(part)])) : value
 }

@@ -20,6 +20,8 @@ export interface Page<Key> {
 export interface TradeRows {
   list(filter: TradeFilter, page: Page<string>): Promise<readonly ListedRow[]>
   versions(tradeId: string, page: Page<number>): Promise<readonly VersionRow[]>
+  /** The newest so many, the oldest of them first. */
+  newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]>
   /** How many there are, by `live`, `expired`, `deleted`. */
   counts(): Promise<Readonly<Record<string, number>>>
 }
@@ -79,6 +81,11 @@ export class PostgresTradeRows implements TradeRows {
 
   async versions(tradeId: string, page: Page<number>): Promise<readonly VersionRow[]> {
     return (await this.#pool.query<VersionRow>(versionsStatement(tradeId, page))).rows
+  }
+
+  async newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]> {
+    const text = `SELECT version, ${TRADE_JSON} FROM trade_versions WHERE trade_id = $1 ORDER BY version DESC LIMIT $2`
+    return (await this.#pool.query<VersionRow>({ text, values: [tradeId, limit] })).rows.reverse()
   }
 
   async counts(): Promise<Readonly<Record<string, number>>> {

@@ -7,6 +7,8 @@ import type { LiveKafka } from './live-kafka.ts'
 export interface AuditSample {
   /** Audit entries since the last sample, by outcome; above `MOST_RECORDS` estimated from the newest of them. */
   readonly outcomes: Readonly<Record<string, number>>
+  /** In which they came. */
+  readonly seconds: number
   /** From the timestamp of a record to its committed audit entry here, of those that came while it was looked; `undefined`: none came. */
   readonly latency: LatencyHistogram | undefined
 }
@@ -26,8 +28,8 @@ export class AuditSamples {
   readonly #clock: Clock
   readonly #topic: string
   readonly #cursor = new CommittedCursor()
-  /** By partition, the next offset to read. */
-  #positions: readonly number[] | undefined
+  /** By partition, the next offset to read; and when it was the end. A look that fails has passed over what came before it. */
+  #before: { readonly atMs: number; readonly positions: readonly number[] } | undefined
 
   constructor(options: { kafka: LiveKafka; clock: Clock; topic: string }) {
     this.#kafka = options.kafka
@@ -37,17 +39,19 @@ export class AuditSamples {
 
   /** `undefined`: it is the first one, or the topic is another one than before. Rejects where Kafka cannot be asked. */
   async take(): Promise<AuditSample | undefined> {
+    const atMs = this.#clock.monotonicMs()
     const ends = await this.#ends()
-    const before = this.#positions
-    this.#positions = ends
+    const before = this.#before?.positions
+    const beforeMs = this.#before?.atMs ?? atMs
+    this.#before = { atMs, positions: ends }
     if (before === undefined || before.length !== ends.length || ends.some((end, partition) => end < (before[partition] ?? 0))) return undefined
     const share = Math.ceil(MOST_RECORDS / Math.max(1, ends.length))
     const starts = ends.map((end, partition) => Math.max(before[partition] ?? 0, end - share))
     const { outcomes, latency, positions } = await this.#read(starts, ends)
-    this.#positions = positions
+    this.#before = { atMs, positions }
     const read = distance(starts, positions)
     const factor = read === 0 ? 1 : distance(before, positions) / read
-    return { outcomes: Object.fromEntries([...outcomes].map(([outcome, count]) => [outcome, count * factor])), latency: latency.count === 0 ? undefined : latency }
+    return { seconds: (atMs - beforeMs) / 1_000, outcomes: Object.fromEntries([...outcomes].map(([outcome, count]) => [outcome, count * factor])), latency: latency.count === 0 ? undefined : latency }
   }
 
   async #ends(): Promise<number[]> {

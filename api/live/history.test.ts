@@ -48,6 +48,23 @@ test('what is too much for one sample is estimated from the newest', async () =>
   expect(history.samples[0]?.outcomesPerSecond).toEqual({ CREATED: 2_000, DUPLICATE: 2_000 })
 })
 
+test('outcomes are divided by the time they came from, also after a look at them has failed', async () => {
+  const { clock, cluster, history } = await setUp()
+  let failing = true
+  const { fetcher } = cluster.model
+  cluster.model.fetcher = (options) => {
+    if (failing) throw new Error('no broker')
+    return fetcher.call(cluster.model, options)
+  }
+  cluster.audit(0, clock.now(), { trade_id: 'LOST', outcome: 'CREATED' })
+  await clock.advance(HISTORY_STEP_MS)
+  failing = false
+  expect(history.samples).toEqual([])
+  for (let n = 0; n < 10; n++) cluster.audit(0, clock.now(), { trade_id: `T${n}`, outcome: 'UPDATED' })
+  await clock.advance(HISTORY_STEP_MS)
+  expect(history.samples.map(({ outcomesPerSecond }) => outcomesPerSecond)).toEqual([{ UPDATED: 2 }])
+})
+
 test('fifteen minutes are kept, and Kafka away leaves a gap', async () => {
   const { clock, cluster, history } = await setUp()
   await clock.advance(HISTORY_STEP_MS * 4)

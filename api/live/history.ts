@@ -71,7 +71,7 @@ export class History {
       atMs: look.atMs,
       inPerSecond: Math.max(0, (sums.end - before.sums.end) / seconds),
       committedPerSecond: Math.max(0, (sums.committed - before.sums.committed) / seconds),
-      outcomesPerSecond: outcomes(audit, seconds),
+      outcomesPerSecond: outcomes(audit),
       lag: Object.fromEntries(look.groups.map(({ group, lag }) => [group, lag])),
       latencyMs: latencies(audit),
     }
@@ -85,8 +85,10 @@ export class History {
   }
 }
 
-function outcomes(audit: AuditSample | undefined, seconds: number): Record<string, number> {
-  return Object.fromEntries(Object.entries(audit?.outcomes ?? {}).map(([outcome, count]) => [outcome, count / seconds]))
+/** The time they came in is not always that between two samples. */
+function outcomes(audit: AuditSample | undefined): Record<string, number> {
+  if (audit === undefined || audit.seconds <= 0) return {}
+  return Object.fromEntries(Object.entries(audit.outcomes).map(([outcome, count]) => [outcome, count / audit.seconds]))
 }
 
 function latencies(audit: AuditSample | undefined): { p50: number; p99: number } | undefined {

@@ -74,6 +74,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
           state: Type.Unknown({ description: 'As GET /trades/{id}; null: unknown or deleted' }),
           repair_case: Type.Unknown({ description: 'The last refusal, while it is open' }),
           versions: Type.Array(Type.Unknown()),
+          truncated: Type.Object({ audit: Type.Boolean(), states: Type.Boolean(), events: Type.Boolean(), versions: Type.Boolean() }, { description: `Of which there are more than ${TIMELINE_LIMIT}: the newest are here` }),
           events: Type.Array(Type.Object({ kind: Type.Union([Type.Literal('audit'), Type.Literal('state'), Type.Literal('event')]), id: Type.String(), timestamp: Type.String({ format: 'date-time' }) }, { additionalProperties: true })),
         }),
         404: ProblemAnswer,
@@ -83,22 +84,23 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
     preHandler: [allow(gateway, 'audit:read'), gateway.readYourWrite.before('sink-postgres', 'sink-mongo')],
     async handler({ params: { id } }) {
       const key = Buffer.from(id)
-      const read = (collection: Parameters<typeof events.ofTrade>[0]) => databaseCall('MongoDB', () => events.ofTrade(collection, id, TIMELINE_LIMIT))
+      const read = (collection: Parameters<typeof events.ofTrade>[0]) => databaseCall('MongoDB', () => events.ofTrade(collection, id, TIMELINE_LIMIT + 1))
       const [stored, versions, audit, states, happened] = await Promise.all([
         gateway.state.get('trades', partitionOf(murmur2(key, 0, key.length), await gateway.partitions()), id),
-        databaseCall('PostgreSQL', () => trades.versions(id, { after: undefined, limit: TIMELINE_LIMIT })),
+        databaseCall('PostgreSQL', () => trades.newestVersions(id, TIMELINE_LIMIT + 1)),
         read('audit'),
         read('trade_history'),
         read('trade_events'),
       ])
-      const all = [...ofKind('audit', audit), ...ofKind('state', states), ...ofKind('event', happened)]
+      const all = [...ofKind('audit', newest(audit)), ...ofKind('state', newest(states)), ...ofKind('event', newest(happened))]
       if (stored === undefined && versions.length === 0 && all.length === 0) throw notFound(`nothing is known of a trade ${JSON.stringify(id)}`)
       const state = stored === undefined ? undefined : readTradeState(new ByteView(stored))
       return {
         trade_id: id,
         state: parsed(state?.json),
         repair_case: parsed(state?.repairCase?.json),
-        versions: versions.map(({ json }) => parseExactly(json)),
+        versions: newest(versions).map(({ json }) => parseExactly(json)),
+        truncated: { audit: isCut(audit), states: isCut(states), events: isCut(happened), versions: isCut(versions) },
         events: all.toSorted((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0)),
       }
     },
@@ -119,6 +121,15 @@ function entryOf({ id, timestampMs, fields }: EventDocument): { id: string; time
 
 function ofKind<Kind extends string>(kind: Kind, documents: readonly EventDocument[]): { kind: Kind; id: string; timestamp: string }[] {
   return documents.map((document) => ({ ...entryOf(document), kind }))
+}
+
+/** One more than is shown was asked for. */
+function isCut({ length }: readonly unknown[]): boolean {
+  return length > TIMELINE_LIMIT
+}
+
+function newest<Found>(found: readonly Found[]): readonly Found[] {
+  return found.slice(-TIMELINE_LIMIT)
 }
 
 function parsed(json: Buffer | undefined): unknown {

@@ -85,7 +85,7 @@ test('groups, as the contract says', async () => {
 
 test('the history: empty at first, then a sample each 5 s', async () => {
   const history = async () => (await at.server.inject({ url: '/api/v1/statistics/history' })).json()
-  expect(await history()).toEqual({ step_ms: 5_000, samples: [] })
+  expect(await history()).toEqual({ step_ms: 5_000, now: new Date(at.clock.now()).toISOString(), samples: [] })
   at.live.start()
   await at.clock.advance(11_000)
   const { samples } = await history()

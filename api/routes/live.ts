@@ -17,6 +17,7 @@ const Listed = (description: string) => {
 const Id = Type.Optional(Type.String({ maxLength: 10_000, description: 'The id of the last event that was seen: what came after it is sent first' }))
 const HistorySchema = Type.Object({
   step_ms: Type.Integer(),
+  now: Type.String({ format: 'date-time', description: 'When it was asked, by the clock of the samples' }),
   samples: Type.Array(
     Type.Object({
       at: Type.String({ format: 'date-time' }),
@@ -70,6 +71,7 @@ export function liveRoutes(server: GatewayServer, gateway: Gateway, live: Live):
     preHandler: allow(gateway, 'trades:read'),
     handler: async () => ({
       step_ms: HISTORY_STEP_MS,
+      now: new Date(gateway.clock.now()).toISOString(),
       samples: live.history.samples.map(({ atMs, inPerSecond, committedPerSecond, outcomesPerSecond, lag, latencyMs }) => ({
         at: new Date(atMs).toISOString(),
         in_per_second: rounded(inPerSecond),

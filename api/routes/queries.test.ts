@@ -114,6 +114,18 @@ test('a timeline: state, versions and events of one trade', async () => {
   expect((await get('/api/v1/trades/T9/timeline')).statusCode).toBe(404)
 })
 
+test('a timeline that is too long has the newest, and says what was cut', async () => {
+  at.trades.rows = Array.from({ length: 501 }, (_, n) => ({ ...row(n + 1), trade_id: 'T1' }))
+  at.events.documents = Array.from({ length: 600 }, (_, n) => ({ id: `a${n}`, timestampMs: 600_000 - n * 1_000, fields: { trade_id: 'T1' } }))
+  const { versions, events, truncated } = (await get('/api/v1/trades/T1/timeline')).json()
+  expect([versions.length, versions[0].version, versions.at(-1).version]).toEqual([500, 2, 501])
+  expect([events.length, events[0].id, events.at(-1).id]).toEqual([500, 'a499', 'a0'])
+  expect(truncated).toEqual({ audit: true, states: false, events: false, versions: true })
+  at.trades.rows.length = 500
+  at.events.documents.length = 500
+  expect((await get('/api/v1/trades/T1/timeline')).json().truncated).toEqual({ audit: false, states: false, events: false, versions: false })
+})
+
 test('a timeline keeps all digits of the numbers in a trade', async () => {
   const trade = '{"trade_id":"T1","version":2,"notional":12345678901234567890.10}'
   for (let partition = 0; partition < 12; partition++) at.keep(partition, 'T1', trade)

@@ -154,6 +154,11 @@ export class MemoryRows implements TradeRows {
     return this.rows.filter(({ trade_id, version }) => trade_id === tradeId && version > after).slice(0, limit)
   }
 
+  async newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]> {
+    if (this.isAway) throw new Error('connect ECONNREFUSED')
+    return this.rows.filter(({ trade_id }) => trade_id === tradeId).slice(-limit)
+  }
+
   async counts(): Promise<Record<string, number>> {
     return { live: this.rows.length, expired: 0, deleted: 0 }
   }
@@ -183,7 +188,7 @@ export class MemoryEvents implements TradeEvents {
   }
 
   async ofTrade(collection: string, tradeId: string, limit: number): Promise<readonly EventDocument[]> {
-    return collection === 'audit' ? this.documents.filter(({ fields }) => fields['trade_id'] === tradeId).slice(0, limit) : []
+    return collection === 'audit' ? this.documents.filter(({ fields }) => fields['trade_id'] === tradeId).slice(0, limit).reverse() : []
   }
 
   async outcomesSince(): Promise<Record<string, number>> {

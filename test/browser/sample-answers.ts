@@ -36,6 +36,7 @@ export const statistics: Statistics = {
 /** A quarter of an hour with a slow database in it. */
 export const history: History = {
   step_ms: 5_000,
+  now: at(0),
   samples: Array.from({ length: 180 }, (_, n) => {
     const wave = Math.sin(n / 9) * 130 + Math.sin(n / 2.3) * 45
     const slow = n > 88 && n < 112 ? (n - 88) * 900 : n >= 112 && n < 130 ? (130 - n) * 1_200 : 0
@@ -202,6 +203,7 @@ export const timeline: Timeline = {
     { kind: 'audit', ...audit(1, 'UPDATED', { request_id: '7-19b3-4d0c' }) },
     { kind: 'state', id: 's3', timestamp: at(7), version: 3, deleted: false },
   ],
+  truncated: { audit: false, states: false, events: false, versions: false },
 }
 export const versionList: Listed<Trade> = { items: versions, next: null }
 

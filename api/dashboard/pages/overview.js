@@ -6,7 +6,7 @@ import { html } from '../html.js'
 import { Chart } from '../parts/chart.js'
 import { isRefused, Mark, OUTCOMES, outcomeName } from '../parts/outcome.js'
 import { Failed, Loading } from '../parts/states.js'
-import { PART_NAMES, sinkLevel, sinkWord, verdictOf } from '../verdict.js'
+import { newestOf, PART_NAMES, sinkLevel, sinkWord, verdictOf } from '../verdict.js'
 
 /** @typedef {import('../answers.ts').Health} Health */
 /** @typedef {import('../answers.ts').Sample} Sample */
@@ -27,14 +27,15 @@ export function Overview() {
   const sinks = useSinks(10_000)
   const samples = history.data?.samples ?? []
   const isLost = useConnection().state === 'lost'
-  const verdict = verdictOf({ health: health.data, samples, sinks: sinks.data?.sinks, instances: instances.data?.instances })
+  const nowMs = history.data === undefined ? undefined : Date.parse(history.data.now)
+  const verdict = verdictOf({ health: health.data, samples, nowMs, sinks: sinks.data?.sinks, instances: instances.data?.instances })
   return html`
     <h1 class="unseen">Overview</h1>
     <div class="verdict" data-level=${isLost ? 'unknown' : verdict?.level}>
       <p class="sentence" role="status">${isLost ? 'Nobody knows: the gateway does not answer.' : (verdict?.sentence ?? (health.error === undefined ? 'Asking …' : 'Nothing is known yet.'))}</p>
       <p class="more">${isLost ? (verdict === undefined ? '' : `Before that: ${verdict.sentence}`) : verdict?.more}</p>
     </div>
-    <${Figures} last=${samples.at(-1)} />
+    <${Figures} last=${newestOf(samples, nowMs)} />
     ${history.data === undefined && (history.error === undefined ? html`<${Loading} what="the last 15 minutes" />` : html`<${Failed} error=${history.error} what="The last 15 minutes" retry=${history.refresh} />`)}
     ${history.data !== undefined && html`<${Charts} samples=${samples} />`}
     <div class="columns thirds">

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks'
 import { Problem } from '../api.js'
-import { useTimeline, useVersions } from '../calls.js'
+import { useTimeline } from '../calls.js'
 import { difference, fieldsOf, shown } from '../difference.js'
 import { count, dateTime } from '../format.js'
 import { html } from '../html.js'
@@ -30,14 +30,10 @@ export function Trade({ query }) {
 /** @param {{ tradeId: string }} props */
 function Story({ tradeId }) {
   const timeline = useTimeline(tradeId)
-  const versions = useVersions(tradeId)
   const timer = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined))
   useLiveEvents({ trade_id: tradeId }, () => {
     clearTimeout(timer.current)
-    timer.current = setTimeout(() => {
-      timeline.refresh()
-      versions.refresh()
-    }, SETTLE_MS)
+    timer.current = setTimeout(timeline.refresh, SETTLE_MS)
   })
   if (timeline.data === undefined && timeline.error instanceof Problem && timeline.error.status === 404) {
     return html`<${Empty} title="Nothing is known of this trade"><p>No state, no version, no audit entry. Ids are compared as they are: case and blanks count.</p><p><a href="/send">Send a trade</a></p><//>`
@@ -45,19 +41,23 @@ function Story({ tradeId }) {
   return shownOf(
     timeline,
     'The timeline',
-    (data) => html`
+    (data) => {
+      const cut = [data.truncated.audit && 'audit entries', data.truncated.states && 'states', data.truncated.events && 'events'].filter((name) => name !== false)
+      return html`
       <${State} timeline=${data} />
       <div class="columns story">
         <section aria-labelledby="events">
           <h2 id="events">What happened <span>the newest first</span></h2>
+          ${cut.length > 0 && html`<p class="note warn">There is more than can be shown: of the ${cut.join(', of the ')} only the newest are here.</p>`}
           ${data.events.length === 0 ? html`<p class="nothing">No entries are kept: they end after 90 days.</p>` : html`<ol class="timeline">${data.events.toReversed().map((event) => html`<${Event} event=${event} key=${`${event.kind} ${event.id}`} />`)}</ol>`}
         </section>
         <section aria-labelledby="versions">
           <h2 id="versions">Versions <span>and what changed with each</span></h2>
-          <${Versions} versions=${versions.data?.items ?? data.versions} />
+          <${Versions} versions=${data.versions} isTruncated=${data.truncated.versions} />
         </section>
       </div>
-    `,
+    `
+    },
   )
 }
 
@@ -107,8 +107,8 @@ function hasDetails(details) {
   return typeof details === 'object' && details !== null && Object.keys(details).length > 0
 }
 
-/** @param {{ versions: readonly StoredTrade[] }} props */
-function Versions({ versions }) {
+/** @param {{ versions: readonly StoredTrade[], isTruncated: boolean }} props */
+function Versions({ versions, isTruncated }) {
   const [all, setAll] = useState(false)
   const steps = useMemo(
     () => versions.map((version, n) => ({ version, changes: difference(/** @type {Record<string, unknown> | undefined} */ (/** @type {unknown} */ (versions[n - 1])), /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (version))).filter(({ field }) => field !== 'version') })).toReversed(),
@@ -134,7 +134,7 @@ function Versions({ versions }) {
                       )}
                     </table>
                   `
-                : html`<p class="origin">${n === steps.length - 1 ? 'The first one.' : 'Nothing but its number.'}</p>`
+                : html`<p class="origin">${n === steps.length - 1 ? (isTruncated ? 'The oldest that is shown: there are earlier ones.' : 'The first one.') : 'Nothing but its number.'}</p>`
             }
             <details><summary>Whole content</summary><pre>${JSON.stringify(version, undefined, 2)}</pre></details>
           </li>
