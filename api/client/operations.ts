@@ -248,7 +248,7 @@ export interface Operations {
     request: {
       path: { id: string }
       header?: { 'idempotency-key'?: string }
-      body: { readonly value_text?: string; readonly value_base64?: string; readonly confirm: true }
+      body: { readonly value_text?: string; readonly value_base64?: string; readonly again?: boolean; readonly confirm: true }
     }
     answers: {
       202: Request

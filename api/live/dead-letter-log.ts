@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
+import { unavailable } from '../problem.ts'
 import { askInTime, type LiveKafka } from './live-kafka.ts'
 import { type OffsetRange, RangeGoneError, readRanges } from './read-ranges.ts'
 
@@ -28,6 +29,8 @@ interface Backwards {
   window: number
   /** Read and not taken, the newest last. */
   letters: DeadLetter[]
+  /** Of those. */
+  bytes: number
 }
 
 /**
@@ -46,8 +49,18 @@ export class DeadLetterLog {
   }
 
   /** The newest first. `before`: `next` of the page before. @throws ProblemError (503) */
-  page(limit: number, before: readonly number[] | undefined): Promise<DeadLetterPage> {
-    return this.#inTime((signal) => this.#page(limit, before, signal))
+  async page(limit: number, before: readonly number[] | undefined): Promise<DeadLetterPage> {
+    const read = () => this.#inTime((signal) => this.#page(limit, before, signal))
+    try {
+      return await read().catch((error: unknown) => {
+        // Retention has come by: the partitions begin elsewhere now.
+        if (error instanceof RangeGoneError) return read()
+        throw error
+      })
+    } catch (error) {
+      if (error instanceof RangeGoneError) throw unavailable('dead-letters-away', `the dead letters cannot be read: ${error.message}; try again`)
+      throw error
+    }
   }
 
   /** `undefined`: there is none at this place. @throws ProblemError (503) */
@@ -80,7 +93,8 @@ export class DeadLetterLog {
       if (newest === undefined || letter === undefined) break
       newest.bound = letter.offset
       letters.push(letter)
-      bytes += (letter.key?.length ?? 0) + (letter.value?.length ?? 0)
+      bytes += sizeOf(letter)
+      newest.bytes -= sizeOf(letter)
     }
     await this.#fill(sources, FIRST_WINDOW, signal)
     if (sources.every((source) => source.letters.length === 0)) return { letters, next: undefined }
@@ -95,7 +109,7 @@ export class DeadLetterLog {
     return ends.map(({ partition, offset: end }, at) => {
       const start = starts[at]?.offset ?? 0
       const bound = Math.max(start, Math.min(end, before?.[partition] ?? end))
-      return { partition, start, readTo: bound, bound, window: 0, letters: [] }
+      return { partition, start, readTo: bound, bound, window: 0, letters: [], bytes: 0 }
     })
   }
 
@@ -104,23 +118,45 @@ export class DeadLetterLog {
     return (found?.partitions ?? []).map(({ partition }) => ({ topic: this.#topic, partition }))
   }
 
-  /** Each partition that has earlier letters shows its newest one. Between letters may lie markers and aborted records: the stretch gets longer each time. */
+  /**
+   * Each partition that has earlier letters shows its newest one. Between letters may lie markers and aborted records: the stretch gets longer each time. Where it turns out to hold more bytes than the partition's share of a page,
+   * it is left, and a shorter one read: a single offset is never too much.
+   */
   async #fill(sources: readonly Backwards[], firstWindow: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       const empty = sources.filter(({ letters, readTo, start }) => letters.length === 0 && readTo > start)
       if (empty.length === 0 || signal.aborted) return
       const ranges = empty.map((source): OffsetRange => {
-        source.window = source.window === 0 ? firstWindow : Math.min(LARGEST_WINDOW, source.window * 2)
-        const from = Math.max(source.start, source.readTo - source.window)
-        const range = { topic: this.#topic, partition: source.partition, from, to: source.readTo }
-        source.readTo = from
-        return range
+        if (source.window === 0) source.window = firstWindow
+        return { topic: this.#topic, partition: source.partition, from: Math.max(source.start, source.readTo - source.window), to: source.readTo }
       })
+      const share = PAGE_BYTES / sources.length
+      const tooLong = new Set<Backwards>()
       await readRanges(this.#kafka, ranges, {
         signal,
         maxPartitionBytes: PARTITION_BYTES,
-        visit: ({ partition }, record) => void sources.find((source) => source.partition === partition)?.letters.push(deadLetterOf(partition, record)),
+        visit: ({ partition, from, to }, record) => {
+          const source = sources.find((one) => one.partition === partition)
+          if (source === undefined) return 'enough'
+          const letter = deadLetterOf(partition, record)
+          source.letters.push(letter)
+          source.bytes += sizeOf(letter)
+          if (source.bytes <= share || to - from === 1) return undefined
+          tooLong.add(source)
+          return 'enough'
+        },
       })
+      for (const [at, source] of empty.entries()) {
+        const mean = source.bytes / Math.max(1, source.letters.length)
+        if (tooLong.has(source)) {
+          source.window = Math.max(1, Math.min(Math.floor(share / mean), source.window >> 1))
+          source.letters = []
+          source.bytes = 0
+        } else {
+          source.readTo = ranges[at]?.from ?? source.start
+          if (source.bytes * 2 <= share) source.window = Math.min(LARGEST_WINDOW, source.window * 2)
+        }
+      }
     }
   }
 
@@ -141,6 +177,10 @@ export class DeadLetterLog {
     }
     return found
   }
+}
+
+function sizeOf({ key, value }: DeadLetter): number {
+  return (key?.length ?? 0) + (value?.length ?? 0)
 }
 
 function timeOf(source: Backwards | undefined): number {

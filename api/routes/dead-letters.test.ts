@@ -1,4 +1,6 @@
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { KafkaAwayError } from '../../ports/kafka-client.ts'
+import { ByteView } from '../../records/byte-view.ts'
 import { murmur2, partitionOf } from '../../records/murmur2.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { GatewayFixture, JSON_TYPE, TRADE } from '../testing/gateway-fixture.ts'
@@ -86,6 +88,41 @@ test('a page ends where it is large enough', async () => {
   expect((await get(`?limit=50&cursor=${next}`)).items.length).toBe(4)
 })
 
+test('a page reads no more than it holds, and a little, however large the letters are', async () => {
+  for (let n = 0; n < 60; n++) at.cluster.write(deadLetter, n % 2, refused(n, { value: 'x'.repeat(1_000_000) }))
+  let read = 0
+  const copy = vi.spyOn(ByteView.prototype, 'copy').mockImplementation(function (this: ByteView) {
+    read += this.end - this.start
+    return Buffer.from(this.buffer.subarray(this.start, this.end))
+  })
+  onTestFinished(() => copy.mockRestore())
+  const found: string[] = []
+  for (let path = '?limit=200'; ; ) {
+    read = 0
+    const { items, next } = await get(path)
+    expect(read).toBeLessThan(40_000_000)
+    found.push(...items.map(({ trade_id: id }: { trade_id: string }) => id))
+    if (next === null) break
+    path = `?limit=200&cursor=${next}`
+  }
+  expect(found).toEqual(Array.from({ length: 60 }, (_, n) => `T${59 - n}`))
+})
+
+test('what retention takes away while a page is read is no fault of ours: once again, and 503 then', async () => {
+  for (let n = 0; n < 5; n++) at.cluster.write(deadLetter, 0, refused(n))
+  let times = 1
+  const { fetcher } = at.cluster.model
+  at.cluster.model.fetcher = (options) => {
+    const own = fetcher.call(at.cluster.model, options)
+    if (times-- > 0) own.take = () => ({ kind: 'failure', topic: deadLetter, partition: 0, reason: 'offset-out-of-range', message: 'it is gone' })
+    return own
+  }
+  expect((await get('')).items.length).toBe(5)
+  times = 9
+  const answer = await at.server.inject({ url: '/api/v1/dead-letters' })
+  expect([answer.statusCode, at.unexpected]).toEqual([503, []])
+})
+
 test('sent again as it was: to its topic, by its key, with its own headers and a new request id; who did it is recorded', async () => {
   at.cluster.write(deadLetter, 1, refused(7))
   const answer = await replay('1-0')
@@ -102,7 +139,7 @@ test('sent again with another value, which has to be the trade of its key', asyn
   at.cluster.write(deadLetter, 0, refused(1))
   const text = JSON.stringify(TRADE)
   expect((await replay('0-0', { value_text: text, confirm: true })).statusCode).toBe(202)
-  expect((await replay('0-0', { value_base64: Buffer.from(text).toString('base64'), confirm: true })).statusCode).toBe(202)
+  expect((await replay('0-0', { value_base64: Buffer.from(text).toString('base64'), confirm: true, again: true })).statusCode).toBe(202)
   expect(at.sent.map(({ value }) => value?.toString())).toEqual([text, text])
   expect(at.events.operational.map(({ data }) => data['edited'])).toEqual([true, true])
   const another = await replay('0-0', { value_text: text.replace('T1', 'T2'), confirm: true })
@@ -116,7 +153,7 @@ test('a delete, and a record without a key', async () => {
   at.cluster.write(deadLetter, 0, { key: 'x'.repeat(60), timestamp: 1, headers }, { value: JSON.stringify(TRADE), timestamp: 2, headers })
   await replay('0-0')
   await replay('0-1')
-  await replay('0-1', { value_text: JSON.stringify(TRADE), confirm: true })
+  await replay('0-1', { value_text: JSON.stringify(TRADE), confirm: true, again: true })
   expect(at.sent.map(({ key, value, partition }) => [key?.toString(), value === undefined, partition])).toEqual([
     ['x'.repeat(60), true, expect.any(Number)],
     [undefined, false, 1],
@@ -136,6 +173,36 @@ test('a retry under an idempotency key is one replay', async () => {
   const headers = { 'idempotency-key': 'r1' }
   const [first, again] = [await replay('0-0', { confirm: true }, headers), await replay('0-0', { confirm: true }, headers)]
   expect(again.json()).toEqual(first.json())
+  expect(at.events.operational.length).toBe(1)
+})
+
+test('what was sent again before is not sent once more by accident', async () => {
+  at.cluster.write(deadLetter, 0, refused(1))
+  const { request_id: id } = (await replay('0-0')).json()
+  const second = await replay('0-0', { confirm: true }, { 'idempotency-key': 'r2' })
+  expect([second.statusCode, second.json().type, second.json().request_id]).toEqual([409, 'urn:tradewind:problem:replayed-before', id])
+  expect(second.json().detail).toContain(`by anonymous at ${new Date(at.clock.now()).toISOString()}`)
+  expect([at.sent.length, at.events.operational.length]).toEqual([1, 1])
+  expect((await replay('0-0', { confirm: true, again: true }, { 'idempotency-key': 'r2' })).statusCode).toBe(202)
+  expect([at.sent.length, (await get('')).items[0].replays.length]).toEqual([2, 2])
+})
+
+test('of two who send it again at the same time one does', async () => {
+  at.cluster.write(deadLetter, 0, refused(1))
+  const answers = await Promise.all([replay('0-0'), replay('0-0'), replay('0-0')])
+  expect(answers.map(({ statusCode }) => statusCode).toSorted()).toEqual([202, 409, 409])
+  expect([at.sent.length, at.events.operational.length]).toEqual([1, 1])
+})
+
+test('where Kafka did not take it, the retry under its key is the same replay', async () => {
+  at.cluster.write(deadLetter, 0, refused(1))
+  const headers = { 'idempotency-key': 'r3' }
+  at.produce = async () => {
+    throw new KafkaAwayError('no broker', false)
+  }
+  expect((await replay('0-0', { confirm: true }, headers)).statusCode).toBe(503)
+  at.produce = async () => 1
+  expect((await replay('0-0', { confirm: true }, headers)).statusCode).toBe(202)
   expect(at.events.operational.length).toBe(1)
 })
 

@@ -2,7 +2,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { readCursor, writeCursor } from '../cursor.ts'
 import { databaseCall } from '../databases/database-call.ts'
-import type { EventDocument, TradeEvents } from '../databases/trade-events.ts'
+import type { EventDocument, OperationalEvent, TradeEvents } from '../databases/trade-events.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { type DeadLetter, droppedParts, originalHeaders } from '../live/dead-letter.ts'
 import type { Live } from '../live/live.ts'
@@ -43,10 +43,19 @@ const LetterSchema = Type.Object({
   replays: Type.Array(Type.Object({ at: Type.String({ format: 'date-time' }), by: Type.String(), edited: Type.Boolean(), request_id: Type.String() })),
 })
 
+/** What is recorded of a replay. */
+interface ReplayData extends Record<string, unknown> {
+  readonly dead_letter: string
+  readonly by: string
+  readonly edited: boolean
+  readonly request_id: string
+}
+
 const ReplayBody = Type.Object(
   {
     value_text: Type.Optional(Type.String({ maxLength: 1_000_000, description: 'The value to write instead' })),
     value_base64: Type.Optional(Type.String({ maxLength: 1_400_000, pattern: BASE64 })),
+    again: Type.Optional(Type.Boolean({ description: 'Also where it was sent again before', default: false })),
     confirm: Type.Literal(true, { description: 'It is written to the topic that it came from' }),
   },
   { additionalProperties: false, examples: [{ confirm: true }] },
@@ -87,7 +96,7 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
       schema: {
         operationId: 'replayDeadLetter',
         summary: 'Send a dead letter again, as it was or with another value, to the topic that it came from',
-        description: 'Under a request id of its own: what becomes of it is told there. Another value has to be a trade. Who did it is recorded as an event DEAD_LETTER_REPLAYED, before it is written.',
+        description: 'Under a request id of its own: what becomes of it is told there. Another value has to be a trade. Who did it is recorded as an event DEAD_LETTER_REPLAYED, before it is written. What was sent again before is refused (409 `replayed-before`), but with `again`.',
         tags: ['live'],
         params: Type.Object({ id: LetterId }),
         headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }),
@@ -110,22 +119,32 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
           headers: originalHeaders(letter).map(({ key: name, value }) => [name, value] as const),
           idempotencyKey: header(request, 'idempotency-key'),
           announced: (id) =>
-            databaseCall('MongoDB', () =>
-              events.record({
-                id: `${replayPrefix(topicId, letter)}${id}`,
-                eventType: REPLAYED,
-                severity: 'info',
-                tradeId: textOf(key),
-                data: { dead_letter: idOf(letter), by: caller.name, edited: edited !== undefined, request_id: id },
-                timestampMs: gateway.clock.now(),
-              }),
-            ),
+            announce(replayPrefix(topicId, letter), request.body.again === true, {
+              eventType: REPLAYED,
+              severity: 'info',
+              tradeId: textOf(key),
+              data: { dead_letter: idOf(letter), by: caller.name, edited: edited !== undefined, request_id: id },
+              timestampMs: gateway.clock.now(),
+            }),
         })
         await reply.code(202).header('location', requestPath(requestId)).send(requestBody(requestId, known ?? { status: 'PENDING' }))
       },
     })
     registered()
   })
+
+  /** Records who sends a letter again. Of several who are the first at the same time one is: they share an id, and the first to write it keeps it. */
+  async function announce(prefix: string, isAgain: boolean, event: Omit<OperationalEvent, 'id'> & { readonly data: ReplayData }): Promise<void> {
+    const own = event.data.request_id
+    const recorded = () => databaseCall('MongoDB', () => events.recorded([prefix]))
+    const before = await recorded()
+    // The retry of one that was recorded, and perhaps not written.
+    if (before.some((one) => replayBody(one).request_id === own)) return
+    if (!isAgain) refuseRepeated(before)
+    const id = `${prefix}${isAgain ? own : 'first'}`
+    await databaseCall('MongoDB', () => events.record({ id, ...event }))
+    if (!isAgain) refuseRepeated((await recorded()).filter((one) => one.id === id && replayBody(one).request_id !== own))
+  }
 
   async function letterOf(id: string): Promise<DeadLetter> {
     const [partition = 0, offset = 0] = id.split('-').map(Number)
@@ -179,9 +198,18 @@ function letterBody(letter: DeadLetter, { input, replays }: { input: string; rep
   }
 }
 
+/** @throws ProblemError where there is one */
+function refuseRepeated(replays: readonly EventDocument[]): void {
+  const last = replays.at(-1)
+  if (last === undefined) return
+  const { by, at, request_id: requestId } = replayBody(last)
+  const detail = `it was sent again before, by ${by} at ${at}, as request ${requestId}: see what became of that, and say "again": true to send it once more`
+  throw new ProblemError({ status: 409, name: 'replayed-before', title: 'It was sent again before', detail, members: { request_id: requestId } })
+}
+
 function replayBody({ timestampMs, fields }: EventDocument): { at: string; by: string; edited: boolean; request_id: string } {
   // As `record` was given it above.
-  const { by, edited, request_id: requestId } = fields['data'] as { by: string; edited: boolean; request_id: string }
+  const { by, edited, request_id: requestId } = fields['data'] as ReplayData
   return { at: new Date(timestampMs).toISOString(), by, edited, request_id: requestId }
 }
 

@@ -65,7 +65,7 @@ function Letter({ letter, onReplayed }) {
       <h2 id="letter">${dateTime(timestamp)} <span class="id">${id}</span></h2>
       <p class="note bad">${error.message ?? 'It does not say why.'}</p>
       <dl class="facts">
-        <div><dt>Trade</dt><dd>${tradeId === null ? 'none' : html`<a class="id" href=${tradePath(tradeId)}>${tradeId}</a>`}</dd></div>
+        <div><dt>Trade</dt><dd>${tradeId === null ? 'none' : tradeId === '' ? html`<i>empty</i>` : html`<a class="id" href=${tradePath(tradeId)}>${tradeId}</a>`}</dd></div>
         <div><dt>Came from</dt><dd>${error.topic ?? '–'}, partition ${error.partition ?? '–'}, offset ${count(error.offset)}</dd></div>
         <div><dt>Exception</dt><dd class="id">${error.exception ?? '–'}</dd></div>
         <div><dt>Key</dt><dd class="id">${key === undefined ? 'null' : keyText(key)}</dd></div>
@@ -126,6 +126,7 @@ function Replay({ letter, value, onReplayed }) {
   const original = isText ? (letter.value_text ?? '') : value === undefined ? '' : toHex(value)
   const [edited, setEdited] = useState(original)
   const [isAsked, setAsked] = useState(false)
+  const [sentBefore, setSentBefore] = useState(/** @type {string | undefined} */ (undefined))
   const [failure, setFailure] = useState(/** @type {string | undefined} */ (undefined))
   // Pressed again after a failure it is the same request: it must not write the record twice.
   const attempt = useRef(/** @type {{ value: string, key: string } | undefined} */ (undefined))
@@ -134,20 +135,24 @@ function Replay({ letter, value, onReplayed }) {
   const written = isText ? edited : fromHex(edited)
   const fault = typeof written === 'object' && 'fault' in written ? written.fault : undefined
 
-  const replay = async () => {
+  const replay = async (isAgain = false) => {
     setAsked(false)
+    setSentBefore(undefined)
     setFailure(undefined)
     const startMs = performance.now()
     const change = !isEdited ? {} : typeof written === 'string' ? { value_text: written } : written instanceof Uint8Array ? { value_base64: toBase64(written) } : {}
     if (attempt.current?.value !== edited) attempt.current = { value: edited, key: crypto.randomUUID() }
     try {
-      const { body } = await send('POST', `/dead-letters/${encodeURIComponent(letter.id)}/replay`, { ...change, confirm: true }, { headers: { 'idempotency-key': attempt.current.key } })
+      const { body } = await send('POST', `/dead-letters/${encodeURIComponent(letter.id)}/replay`, { ...change, ...(isAgain && { again: true }), confirm: true }, { headers: { 'idempotency-key': attempt.current.key } })
       attempt.current = undefined
       const { request_id: requestId } = /** @type {{ request_id: string }} */ (body)
       journey.follow({ requestId, tradeId: letter.trade_id ?? '', version: undefined, startMs })
       onReplayed()
     } catch (error) {
-      setFailure(error instanceof Problem ? error.message : `${/** @type {Error} */ (error).message} Whether it was written is not known. Press again: it is the same request, and processed once.`)
+      if (error instanceof Problem && error.body.type === 'urn:tradewind:problem:replayed-before') {
+        setSentBefore(error.message)
+        onReplayed()
+      } else setFailure(error instanceof Problem ? error.message : `${/** @type {Error} */ (error).message} Whether it was written is not known. Press again: it is the same request, and processed once.`)
     }
   }
   return html`
@@ -167,6 +172,18 @@ function Replay({ letter, value, onReplayed }) {
         ${isEdited && html`<button type="button" onClick=${() => setEdited(original)}>Undo the edit</button>`}
       </div>
       ${journey.state !== undefined && html`<${Journey} journey=${journey.state} />`}
+      ${
+        sentBefore !== undefined &&
+        html`
+          <${Dialog} title="Write it once more?" onClose=${() => setSentBefore(undefined)}>
+            <p>Nothing was written: ${sentBefore}.</p>
+            <div class="actions">
+              <button type="button" onClick=${() => setSentBefore(undefined)}>Leave it</button>
+              <button type="button" class="danger" onClick=${() => void replay(true)}>Write it once more</button>
+            </div>
+          <//>
+        `
+      }
       ${
         isAsked &&
         html`
