@@ -18,6 +18,7 @@ import { TRADE_MIGRATIONS } from '../sinks/postgres/migrations.ts'
 import { tradeTopics } from '../topology/trade-topics.ts'
 import { loadApplication } from './applications.ts'
 import { parseArguments } from './arguments.ts'
+import { connectWhenThere } from './connect-when-there.ts'
 import { connectionOf } from './connections.ts'
 import { lagOf } from './demo/drained.ts'
 import { EXIT, PersonsMistake } from './exit.ts'
@@ -41,7 +42,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { settings } = parseArguments(argv)
   const { values } = settings
   const stop = stopRequested()
-  const kafka = connectKafka(values, await connectionOf(settings, 'brokers'), 'tradewind-gateway')
+  const brokers = await connectionOf(settings, 'brokers')
+  const secret = values['http.secret'] ?? (await keptSecret(values['data.dir']))
+  const kafka = connectKafka(values, brokers, 'tradewind-gateway')
   const postgresUrl = await connectionOf(settings, 'postgres')
   const pool = postgresPool(postgresUrl, READS)
   const mongoUrl = await connectionOf(settings, 'mongo')
@@ -72,16 +75,17 @@ export async function run(argv: readonly string[]): Promise<number> {
     isKafkaAway: () => producer.isAway,
     live,
     writesPerSecond: values['http.writesPerSecond'],
-    secret: values['http.secret'] ?? (await keptSecret(values['data.dir'])),
+    secret,
     unexpected: (error) => process.stderr.write(`unexpected: ${error.stack ?? error.message}\n`),
   })
-  const migrating = new AbortController()
+  const ending = new AbortController()
   // Where PostgreSQL is away, the next time does it.
   const forgetting = setInterval(() => void claims.forget().catch(() => {}), FORGET_INTERVAL_MS)
   try {
-    const migrated = migrateWhenThere(postgresUrl, migrating.signal)
+    const migrated = migrateWhenThere(postgresUrl, ending.signal)
     // Waited for below, once it listens.
     migrated.catch(() => {})
+    void connectWhenThere(mongo, systemClock, ending.signal)
     live.start()
     const url = await listen(server, values['http.listen'])
     process.stdout.write(`dashboard ${url}/\ncalls ${url}/docs\n`)
@@ -90,7 +94,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     await Promise.race([stop.promise, migrated.then(() => stop.promise)])
     return EXIT.ok
   } finally {
-    migrating.abort()
+    ending.abort()
     clearInterval(forgetting)
     live.close()
     await server.close()
