@@ -81,6 +81,22 @@ test('an absent key is waited for: the commit that brings it answers, or the tim
   expect(answers).toEqual(['a found', 'b absent'])
 })
 
+test('where thousands wait, the next one is told at once that there is nothing yet; those that wait are answered', async () => {
+  const at = new Fixture()
+  await at.running()
+  const waiting = Array.from({ length: 4_000 }, () => at.ask('a', 60_000))
+  expect((await at.ask('a', 60_000)).kind).toBe('absent')
+  at.write('a')
+  let answered = false
+  const answers = Promise.all(waiting).then((all) => {
+    answered = true
+    return all
+  })
+  while (!answered) await at.clock.advance(5)
+  expect((await answers).every(({ kind }) => kind === 'found')).toBe(true)
+  expect((await at.ask('b', 0)).kind).toBe('absent')
+})
+
 test('whoever lost its session answers nothing, be it that it has not been told yet', async () => {
   const at = new Fixture()
   await at.running()

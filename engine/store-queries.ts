@@ -23,9 +23,14 @@ export interface StoreQueriesOptions {
 
 interface Waiter {
   readonly query: StoreQuery
+  /** Of the key. */
+  readonly hash: number
   readonly answer: (answer: StoreAnswer) => void
   readonly timer: Timer
 }
+
+/** Each commit looks for all that wait: some milliseconds for so many. Where processing is so far behind, more of them would only hold it up. */
+const MAX_WAITING = 4_000
 
 /**
  * Interactive queries: look-ups in the stores of a stream thread from outside. They see what is committed, never what a transaction under way has written.
@@ -42,16 +47,18 @@ export class StoreQueries {
     this.#options = options
   }
 
-  /** With `waitMs`, a key that is absent is waited for that long. */
+  /** With `waitMs`, a key that is absent is waited for that long; where thousands wait already, it is absent at once. */
   ask(query: StoreQuery, waitMs = 0): Promise<StoreAnswer> {
-    const now = this.#look(query)
-    if (now.kind !== 'absent' || waitMs <= 0) return Promise.resolve(now)
+    const { key } = query
+    const hash = murmur2(key.buffer, key.start, key.end)
+    const now = this.#look(query, hash)
+    if (now.kind !== 'absent' || waitMs <= 0 || this.#waiters.size >= MAX_WAITING) return Promise.resolve(now)
     return new Promise((answer) => {
       const timer = this.#options.clock.after(waitMs, () => {
         this.#waiters.delete(waiter)
-        answer(this.#look(query))
+        answer(this.#look(query, hash))
       })
-      const waiter: Waiter = { query, answer, timer }
+      const waiter: Waiter = { query, hash, answer, timer }
       this.#waiters.add(waiter)
     })
   }
@@ -59,7 +66,7 @@ export class StoreQueries {
   /** A transaction has been applied, or tasks have gone: who waits is looked up again. */
   changed(): void {
     for (const waiter of this.#waiters) {
-      const answer = this.#look(waiter.query)
+      const answer = this.#look(waiter.query, waiter.hash)
       if (answer.kind === 'absent') continue
       this.#waiters.delete(waiter)
       waiter.timer.cancel()
@@ -67,12 +74,12 @@ export class StoreQueries {
     }
   }
 
-  #look({ store: name, partition, key }: StoreQuery): StoreAnswer {
+  #look({ store: name, partition, key }: StoreQuery, hash: number): StoreAnswer {
     const found = this.#find(name, partition)
     if (found === undefined) return elsewhere(`no running task here has store ${name} of partition ${partition}`)
     const { task, store } = found
     if (store.failed) return elsewhere(`store ${name} of task ${task.id} is about to be restored`)
-    const value = store.store.get(key, murmur2(key.buffer, key.start, key.end), this.#value) ? this.#value.copy() : undefined
+    const value = store.store.get(key, hash, this.#value) ? this.#value.copy() : undefined
     if (!this.#options.holds(task.id)) return elsewhere(`task ${task.id} may have gone to another member of the group`)
     return value === undefined ? { kind: 'absent' } : { kind: 'found', value }
   }
