@@ -45,6 +45,7 @@ test.each([
   for (const [method, url, payload] of WRITES) {
     const answer = await call(method, url, payload, headers)
     expect([answer.statusCode, answer.json().type], url).toEqual([403, 'urn:tradewind:problem:other-site'])
+    expect(answer.json().detail).toContain('expected that of Host: trades.example:8080 ')
   }
   expect(at.sent).toEqual([])
   expect((await call('GET', '/api/v1/statistics', '', headers)).statusCode).toBe(200)

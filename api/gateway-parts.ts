@@ -54,7 +54,7 @@ function refuseOtherSites({ headers }: FastifyRequest): void {
     status: 403,
     name: 'other-site',
     title: 'Not from this page',
-    detail: `calls that change something are not taken from pages of other sites: found ${origin === undefined ? `Sec-Fetch-Site: ${String(site).slice(0, 50)}` : `Origin: ${origin.slice(0, 200)}`}, expected this gateway's own`,
+    detail: `calls that change something are not taken from pages of other sites: found ${origin === undefined ? `Sec-Fetch-Site: ${String(site).slice(0, 50)}` : `Origin: ${origin.slice(0, 200)}`}, expected that of Host: ${host.slice(0, 200)} (a proxy in front of the gateway has to pass Host on as it is)`,
   })
 }
 
