@@ -44,7 +44,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const PURE = ['records', 'serdes', 'stores', 'kafka', 'engine', 'processors', 'topology', 'sinks']
 
 /** Where these folders touch the outside: they implement a port, or are given to one. */
-const ADAPTERS = ['kafka/connection.ts', 'kafka/connections.ts', 'kafka/link.ts', 'stores/node-disk.ts', 'sinks/postgres/postgres-database.ts', 'sinks/mongo/mongo-database.ts']
+const ADAPTERS = ['kafka/connection.ts', 'kafka/connections.ts', 'kafka/link.ts', 'stores/node-disk.ts', 'sinks/postgres/postgres-database.ts', 'sinks/mongo/mongo-database.ts', 'sinks/mongo/answered-within.ts']
 
 const IMPURE_MODULES = ['worker_threads', 'fs', 'fs/promises', 'net', 'tls', 'dgram', 'http', 'https', 'child_process', 'timers', 'perf_hooks', 'os', 'process']
 const IMPURE_CODE: readonly [string, RegExp][] = [
