@@ -31,7 +31,8 @@ export function useLiveEvents(filter, onEvent) {
       const own = (source = new EventSource(lastId === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams({ last_event_id: lastId })}`))
       for (const name of /** @type {const} */ (['audit', 'state', 'dropped'])) {
         own.addEventListener(name, (event) => {
-          lastId = event.lastEventId
+          // A count of what was dropped has no id of its own: on a new connection it may be the first that comes.
+          if (event.lastEventId !== '') lastId = event.lastEventId
           told.current(name, JSON.parse(event.data))
         })
       }

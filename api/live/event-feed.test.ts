@@ -229,6 +229,138 @@ test('a position that does not fit the topics begins with now', async () => {
   expect(outcomes(events)).toEqual(['T1 CREATED'])
 })
 
+/** Fetchers that are opened from now on, by number, hand out nothing until they are let go. */
+function hold(cluster: LiveCluster, isHeld: (n: number) => boolean): () => void {
+  const open = cluster.model.fetcher.bind(cluster.model)
+  let count = 0
+  let isOver = false
+  cluster.model.fetcher = (options) => {
+    const fetcher = open(options)
+    const take = fetcher.take.bind(fetcher)
+    if (isHeld(count++)) fetcher.take = () => (isOver ? take() : undefined)
+    return fetcher
+  }
+  return () => {
+    isOver = true
+    cluster.model.changed()
+  }
+}
+
+async function settled(clock: VirtualClock): Promise<void> {
+  for (let n = 0; n < 200; n++) await clock.settle()
+}
+
+test('where it cannot be read what was missed, the connection ends, and nothing is passed over untold', async () => {
+  const { clock, cluster, feed } = setUp()
+  const all = hear(feed.listen(everything))
+  await clock.settle()
+  cluster.audit(0, clock.now(), { trade_id: 'T0', outcome: 'CREATED' })
+  await clock.settle()
+  let isAway = true
+  cluster.ask = async () => {
+    if (isAway) throw new Error('no broker')
+  }
+  const id = feed.positionOf('0.0~0.0')
+  const stream = feed.listen(everything, id)
+  const { events } = hear(stream)
+  await clock.settle()
+  cluster.audit(0, clock.now(), { trade_id: 'T1', outcome: 'CREATED' })
+  await clock.settle()
+  expect([stream.destroyed, events, outcomes(all.events)]).toEqual([true, [], ['T0 CREATED', 'T1 CREATED']])
+  isAway = false
+  const again = hear(feed.listen(everything, id))
+  await settled(clock)
+  expect(outcomes(again.events)).toEqual(['T0 CREATED', 'T1 CREATED'])
+})
+
+test('what retention takes away while it is replayed is told, the rest is replayed', async () => {
+  const { clock, cluster, feed } = setUp()
+  for (let n = 0; n < 20; n++) cluster.audit(n % 2, clock.now(), { trade_id: `T${n}`, outcome: 'CREATED' })
+  feed.listen(everything).resume()
+  await clock.settle()
+  const release = hold(cluster, (n) => n === 0)
+  const { events } = hear(feed.listen(everything, feed.positionOf('0.0~0.0')))
+  await clock.settle()
+  cluster.model.log(audit, 0).deleteBefore(6)
+  release()
+  await settled(clock)
+  cluster.audit(0, clock.now(), { trade_id: 'LIVE', outcome: 'CREATED' })
+  await settled(clock)
+  const heard = outcomes(events)
+  expect(heard.toSorted()).toEqual(['dropped 6', 'LIVE CREATED', ...[1, 3, 5, 7, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19].map((n) => `T${n} CREATED`)].toSorted())
+  expect(heard.indexOf('dropped 6')).toBeLessThan(heard.indexOf('T12 CREATED'))
+})
+
+test('whatever is committed while somebody catches up, he misses none of it', async () => {
+  const { clock, cluster, feed } = setUp()
+  feed.listen(everything).resume()
+  await clock.settle()
+  const release = hold(cluster, (n) => n === 0)
+  cluster.audit(0, clock.now(), { trade_id: 'T0', outcome: 'CREATED' })
+  await clock.settle()
+  const { events } = hear(feed.listen(everything, feed.positionOf('0.0~0.0')))
+  await clock.settle()
+  for (let n = 1; n < 3_000; n++) cluster.audit(n % 2, clock.now(), { trade_id: `T${n}`, outcome: 'CREATED' })
+  await clock.settle()
+  release()
+  await settled(clock)
+  cluster.audit(0, clock.now(), { trade_id: 'LIVE', outcome: 'CREATED' })
+  await settled(clock)
+  expect(events.filter(({ event }) => event === 'dropped')).toEqual([])
+  expect(new Set(outcomes(events)).size).toBe(3_001)
+  expect(events.length).toBe(3_001)
+})
+
+test('at a gateway that is behind nobody gets what he has had, nor an id that lies before it', async () => {
+  const { clock, cluster, feed } = setUp()
+  const ahead = hear(feed.listen(everything))
+  await clock.settle()
+  const release = hold(cluster, (n) => n === 0)
+  const behind = new EventFeed({ kafka: cluster.kafka, clock, topics: TRADE_TOPICS, bookOf: async () => undefined })
+  open.push(behind)
+  behind.listen(everything).resume()
+  await clock.settle()
+  for (const n of [0, 1, 2]) cluster.audit(0, clock.now(), { trade_id: `T${n}`, outcome: 'CREATED' })
+  await clock.settle()
+  const { events } = hear(behind.listen(everything, behind.positionOf(ahead.events.at(-1)?.id ?? '')))
+  await settled(clock)
+  cluster.audit(1, clock.now(), { trade_id: 'T3', outcome: 'CREATED' })
+  release()
+  await settled(clock)
+  cluster.audit(0, clock.now(), { trade_id: 'T4', outcome: 'CREATED' })
+  await settled(clock)
+  expect(outcomes(events)).toEqual(['T3 CREATED', 'T4 CREATED'])
+  expect(behind.positionOf(events[0]?.id ?? '')?.offset(audit, 0)).toBe(3)
+})
+
+test('live events that retention took away before they were read are told, and it goes on with the oldest that is left', async () => {
+  const { clock, cluster, feed } = setUp()
+  const release = hold(cluster, (n) => n === 0)
+  const { events } = hear(feed.listen(everything))
+  await clock.settle()
+  for (let n = 0; n < 10; n++) cluster.audit(0, clock.now(), { trade_id: `T${n}`, outcome: 'CREATED' })
+  cluster.model.log(audit, 0).deleteBefore(6)
+  release()
+  await clock.advance(1_000)
+  expect(outcomes(events)).toEqual(['dropped 6', ...[6, 7, 8, 9].map((n) => `T${n} CREATED`)])
+})
+
+test('four catch up at a time, the others wait; who takes nothing holds them up no longer than a minute', async () => {
+  const { clock, cluster, feed } = setUp()
+  for (let n = 0; n < 1_000; n++) cluster.audit(0, clock.now(), { trade_id: `T${n}`, outcome: 'CREATED' })
+  feed.listen(everything).resume()
+  await clock.settle()
+  const id = feed.positionOf('0.0~0.0')
+  const idle = [0, 1, 2, 3].map(() => feed.listen(everything, id))
+  const waiting = [0, 1].map(() => hear(feed.listen(everything, id)))
+  await settled(clock)
+  expect([cluster.model.openFetchers, waiting.map(({ events }) => events.length)]).toEqual([5, [0, 0]])
+  await clock.advance(60_000)
+  await settled(clock)
+  expect(idle.map(({ destroyed }) => destroyed)).toEqual([true, true, true, true])
+  expect(waiting.map(({ events }) => events.length)).toEqual([1_000, 1_000])
+})
+
 test.each(['', 'x', '1.2', '1~2~3', '1.-2~3', '1..2~3', '1.2~3 ', '\u0000', `${'z'.repeat(11)}~1`, 'A~B'])('%j is no position', (text) => {
   expect(setUp().feed.positionOf(text)).toBeUndefined()
 })
@@ -250,5 +382,5 @@ test('Kafka away, or a topic made anew: the listeners stay, and it goes on by it
   await clock.advance(1_000)
   cluster.audit(0, clock.now(), { trade_id: 'T2', outcome: 'CREATED' })
   await clock.settle()
-  expect(outcomes(events)).toEqual(['T1 CREATED', 'T2 CREATED'])
+  expect(outcomes(events)).toEqual(['T1 CREATED', 'dropped 5', 'T2 CREATED'])
 })

@@ -1,13 +1,13 @@
-import type { TopicPartition } from '../../ports/broker.ts'
 import { type Clock, sleep, type Timer } from '../../ports/clock.ts'
 import type { FetchedChunk } from '../../ports/kafka-client.ts'
 import { CommittedCursor } from '../../records/committed-cursor.ts'
 import { unavailable } from '../problem.ts'
+import { CatchUps } from './catch-up.ts'
 import { EventStream } from './event-stream.ts'
 import { type EventFilter, FeedEvent, type FeedKind } from './feed-event.ts'
 import { FeedPosition } from './feed-position.ts'
 import type { LiveKafka } from './live-kafka.ts'
-import { type OffsetRange, readRanges } from './read-ranges.ts'
+import { RecentEvents } from './recent-events.ts'
 import { TradeBooks } from './trade-books.ts'
 
 export interface EventFeedOptions {
@@ -22,8 +22,20 @@ const HEARTBEAT_MS = 15_000
 /** After a topic was not there, or was made anew. */
 const RETRY_MS = 1_000
 const MOST_LISTENERS = 1_000
-/** Offsets that are replayed for one listener at most; who was away for longer is told how many he has missed. */
-const MOST_REPLAYED = 100_000
+
+/**
+ * ```
+ * waiting -> catching up -> live    (from the start, where there is no `after`)
+ * ```
+ * While it waits or catches up live events are not kept for it: they are read with what it has missed.
+ */
+interface Listener {
+  readonly stream: EventStream
+  /** What its id says that it has had. */
+  readonly after: FeedPosition | undefined
+  /** Live, at a gateway that is behind the one it came from: what lies before it is not for this listener. */
+  covered: FeedPosition | undefined
+}
 
 /** One reading of the topics, from its first listener to its last. */
 interface Run {
@@ -38,12 +50,17 @@ interface Run {
  */
 export class EventFeed {
   readonly #options: EventFeedOptions
-  readonly #listeners = new Map<EventStream, FeedPosition | undefined>()
-  /** Those for whom the live events begin where the run does. */
-  readonly #waiting = new Set<EventStream>()
+  readonly #listeners = new Map<EventStream, Listener>()
+  /** Those who came before the run has begun. */
+  readonly #waiting = new Set<Listener>()
+  readonly #live = new Set<Listener>()
   readonly #books: TradeBooks
   readonly #kinds: ReadonlyMap<string, FeedKind>
   readonly #bookOf = (event: FeedEvent) => this.#books.of(event)
+  readonly #catchUps: CatchUps
+  /** Of this reading of the topics; while somebody catches up. */
+  #recent: RecentEvents | undefined
+  #catchingUp = 0
   #run: Run | undefined
   #heartbeat: Timer | undefined
 
@@ -54,6 +71,7 @@ export class EventFeed {
       [options.topics.audit, 'audit'],
       [options.topics.processed, 'state'],
     ])
+    this.#catchUps = new CatchUps({ kafka: options.kafka, clock: options.clock, kinds: this.#kinds, bookOf: this.#bookOf })
   }
 
   get listeners(): number {
@@ -69,11 +87,12 @@ export class EventFeed {
   listen(filter: EventFilter, after?: FeedPosition): EventStream {
     if (this.#listeners.size >= MOST_LISTENERS) throw unavailable('too-many-listeners', `${MOST_LISTENERS} listen already; try again later`, 5)
     const stream = new EventStream(filter)
-    this.#listeners.set(stream, after)
-    this.#waiting.add(stream)
+    const listener: Listener = { stream, after, covered: undefined }
+    this.#listeners.set(stream, listener)
+    this.#waiting.add(listener)
     stream.once('close', () => this.#leave(stream))
     if (this.#run === undefined) this.#start()
-    else if (this.#run.position !== undefined) this.#takeIn(this.#run.position)
+    else if (this.#run.position !== undefined) this.#takeIn()
     return stream
   }
 
@@ -85,8 +104,11 @@ export class EventFeed {
   }
 
   #leave(stream: EventStream): void {
+    const listener = this.#listeners.get(stream)
+    if (listener === undefined) return
     this.#listeners.delete(stream)
-    this.#waiting.delete(stream)
+    this.#waiting.delete(listener)
+    this.#live.delete(listener)
     if (this.#listeners.size > 0) return
     this.#run?.stop.abort()
     this.#run = undefined
@@ -103,8 +125,9 @@ export class EventFeed {
 
   #beatLater(): void {
     this.#heartbeat = this.#options.clock.after(HEARTBEAT_MS, () => {
-      const position = this.#run?.position?.toString()
-      if (position !== undefined) for (const stream of this.#listeners.keys()) stream.beat(position)
+      const position = this.#run?.position
+      const text = position?.toString() ?? ''
+      for (const { stream, covered } of this.#listeners.values()) stream.beat(position === undefined || covered === undefined ? text : position.furthest(covered).toString())
       this.#beatLater()
     })
   }
@@ -121,14 +144,19 @@ export class EventFeed {
     }
   }
 
-  /** The ends of the logs; after a failure, where it stood, as far as that is still there. */
+  /** The ends of the logs; after a failure, where it stood, or the oldest that is left: who is live is told what that passes over. */
   async #beginning(before: FeedPosition | undefined): Promise<FeedPosition> {
     const ends = await this.#ends()
     if (before === undefined) return ends
+    let passedOver = 0
     for (const { topic, partition, offset: start } of await this.#options.kafka.listOffsets(ends.partitions, 'earliest')) {
       const stood = before.offset(topic, partition)
-      if (stood !== undefined && stood >= start && stood < (ends.offset(topic, partition) ?? 0)) ends.move(topic, partition, stood)
+      // Beyond the end it stood in another log.
+      if (stood !== undefined && stood > (ends.offset(topic, partition) ?? 0)) continue
+      ends.move(topic, partition, Math.max(stood ?? start, start))
+      passedOver += Math.max(0, start - (stood ?? start))
     }
+    if (passedOver > 0) for (const { stream } of this.#live) stream.passOver(passedOver)
     return ends
   }
 
@@ -155,7 +183,8 @@ export class EventFeed {
     try {
       for (const at of position.partitions) fetcher.assign(at, { offset: position.offset(at.topic, at.partition) ?? 0, leaderEpoch: undefined })
       run.position = position
-      this.#takeIn(position)
+      if (this.#catchingUp > 0) this.#recent = new RecentEvents(position)
+      this.#takeIn()
       const cursor = new CommittedCursor()
       while (!signal.aborted) {
         const taken = fetcher.take()
@@ -177,51 +206,54 @@ export class EventFeed {
     cursor.reset(chunk)
     while (cursor.next()) {
       position.move(topic, partition, cursor.offset + 1)
-      const event = new FeedEvent(kind, cursor, { position: position.toString(), seenAtMs })
-      for (const stream of this.#listeners.keys()) if (!this.#waiting.has(stream)) stream.offer(event, this.#bookOf)
+      const event = FeedEvent.of(kind, cursor, { position: position.toString(), seenAtMs })
+      this.#recent?.add({ topic, partition, offset: cursor.offset }, event)
+      for (const { stream, covered } of this.#live) {
+        if (covered === undefined) stream.offer(event, this.#bookOf)
+        else if (cursor.offset >= (covered.offset(topic, partition) ?? 0)) stream.offer(event.at(position.furthest(covered).toString()), this.#bookOf)
+      }
     }
     position.move(topic, partition, chunk.nextOffset)
+    for (const listener of this.#live) if (listener.covered !== undefined && position.covers(listener.covered)) listener.covered = undefined
     chunk.release?.()
   }
 
-  /** The live events of those who wait begin at `position`; what they have missed before is read for them. */
-  #takeIn(position: FeedPosition): void {
-    for (const stream of this.#waiting) {
-      this.#waiting.delete(stream)
-      const after = this.#listeners.get(stream)
-      if (after === undefined) stream.goLive()
-      else void this.#catchUp(stream, after, position.copy()).finally(() => stream.goLive())
+  #takeIn(): void {
+    for (const listener of this.#waiting) {
+      this.#waiting.delete(listener)
+      if (listener.after === undefined) {
+        this.#live.add(listener)
+        listener.stream.goLive()
+      } else void this.#catchUp(listener, listener.after)
     }
   }
 
-  async #catchUp(stream: EventStream, after: FeedPosition, to: FeedPosition): Promise<void> {
-    const { kafka } = this.#options
-    const gone = new AbortController()
-    stream.once('close', () => gone.abort())
-    const at = to.copy()
-    const ranges = await this.#missed(after, to, stream).catch(() => [])
-    for (const { topic, partition, from } of ranges) at.move(topic, partition, from)
-    const visit = ({ topic, partition }: TopicPartition, record: CommittedCursor): Promise<void> => {
-      at.move(topic, partition, record.offset + 1)
-      return stream.replay(new FeedEvent(this.#kinds.get(topic) ?? 'audit', record, { position: at.toString(), seenAtMs: undefined }), this.#bookOf)
+  /** Where it fails the connection ends: whoever was there comes back with the id that he has. */
+  async #catchUp(listener: Listener, after: FeedPosition): Promise<void> {
+    const { stream } = listener
+    if (this.#catchingUp++ === 0) this.#recent = new RecentEvents(this.#position())
+    try {
+      await this.#catchUps.run(stream, after, { live: () => this.#position(), join: (at) => this.#join(listener, at) })
+    } catch {
+      stream.destroy()
     }
-    // What retention has taken away meanwhile cannot be replayed: it goes on with what is live.
-    await readRanges(kafka, ranges, { signal: gone.signal, visit }).catch(() => {})
+    if (--this.#catchingUp === 0) this.#recent = undefined
   }
 
-  /** What lies between two positions and is still there, the newest of it where it is too much. */
-  async #missed(after: FeedPosition, to: FeedPosition, stream: EventStream): Promise<OffsetRange[]> {
-    const wanted = to.partitions.flatMap(({ topic, partition }): OffsetRange[] => {
-      const from = after.offset(topic, partition)
-      const end = to.offset(topic, partition) ?? 0
-      return from === undefined || from >= end ? [] : [{ topic, partition, from, to: end }]
-    })
-    if (wanted.length === 0) return []
-    const starts = await this.#options.kafka.listOffsets(wanted, 'earliest')
-    const share = Math.ceil(MOST_REPLAYED / wanted.length)
-    const ranges = wanted.map((range, at) => ({ ...range, from: Math.max(range.from, starts[at]?.offset ?? 0, range.to - share) }))
-    const passedOver = ranges.reduce((sum, { from }, at) => sum + Math.max(0, from - (wanted[at]?.from ?? from)), 0)
-    if (passedOver > 0) stream.passOver(passedOver)
-    return ranges
+  #position(): FeedPosition {
+    const position = this.#run?.position
+    if (position === undefined) throw new Error('nobody listens any more')
+    return position
+  }
+
+  /** In one step: no live event comes between what is handed over here and what follows. */
+  #join(listener: Listener, at: FeedPosition): boolean {
+    const events = this.#recent?.since(at)
+    if (events === undefined || !this.#listeners.has(listener.stream)) return false
+    for (const event of events) listener.stream.offer(event, this.#bookOf)
+    listener.covered = this.#position().covers(at) ? undefined : at.copy()
+    this.#live.add(listener)
+    listener.stream.goLive()
+    return true
   }
 }

@@ -66,7 +66,10 @@ export class EventStream extends Readable {
     if (isWanted === UNKNOWN_BOOK) this.passOver(1)
     if (isWanted !== true) return
     while (!this.#isWanted && !this.destroyed) await this.#room.promise
-    if (!this.destroyed) this.#isWanted = this.push(event.frame)
+    if (this.destroyed) return
+    // Whoever comes back with the id of this one is not told any more.
+    if (this.#dropped > 0) this.#tellDropped()
+    this.#isWanted = this.push(event.frame)
   }
 
   /** Events that the listener does not get: he is told how many, in their place as far as that is known. */
@@ -81,8 +84,9 @@ export class EventStream extends Readable {
     void this.#pump()
   }
 
-  /** So that the connection is not taken for dead. Whoever comes back then goes on from here: nothing that he wanted lies before it. */
+  /** So that the connection is not taken for dead. Whoever comes back then goes on from here: nothing that he wanted lies before it, once everything of earlier has been replayed. */
   beat(position: string): void {
+    if (!this.#isLive && this.#isWanted) this.#isWanted = this.push(': \n\n')
     if (!this.#isLive || !this.#isWanted || this.#isPumping || this.#queue.length > 0 || this.#dropped > 0) return
     this.#isWanted = this.push(`: \nid: ${position}\n\n`)
   }
@@ -113,9 +117,7 @@ export class EventStream extends Readable {
     this.#isPumping = true
     while (this.#isWanted && !this.destroyed) {
       if (this.#dropped > 0) {
-        const count = this.#dropped
-        this.#dropped = 0
-        this.#isWanted = this.push(eventFrame('dropped', undefined, JSON.stringify({ count })))
+        this.#tellDropped()
         continue
       }
       const next = this.#take()
@@ -125,6 +127,12 @@ export class EventStream extends Readable {
       else if (isWanted && !this.destroyed) this.#isWanted = this.push(next.event.frame)
     }
     this.#isPumping = false
+  }
+
+  #tellDropped(): void {
+    const count = this.#dropped
+    this.#dropped = 0
+    this.#isWanted = this.push(eventFrame('dropped', undefined, JSON.stringify({ count })))
   }
 
   #take(): Waiting | undefined {

@@ -21,12 +21,28 @@ export class FeedEvent {
   #frame: Buffer | undefined
 
   /** `position`: behind the record. `seenAtMs` undefined: it is an event of earlier, whose latency nobody has measured. */
-  constructor(kind: FeedKind, record: CommittedCursor, { position, seenAtMs }: { position: string; seenAtMs: number | undefined }) {
+  static of(kind: FeedKind, record: CommittedCursor, { position, seenAtMs }: { position: string; seenAtMs: number | undefined }): FeedEvent {
+    const tradeId = record.hasKey ? record.key.toString() : undefined
+    const value = record.hasValue ? record.value.toString() : undefined
+    return new FeedEvent({ kind, tradeId, value, position, e2eMs: seenAtMs === undefined ? undefined : seenAtMs - record.timestamp })
+  }
+
+  private constructor({ kind, tradeId, value, position, e2eMs }: { kind: FeedKind; tradeId: string | undefined; value: string | undefined; position: string; e2eMs: number | undefined }) {
     this.kind = kind
-    this.tradeId = record.hasKey ? record.key.toString() : undefined
-    this.#value = record.hasValue ? record.value.toString() : undefined
+    this.tradeId = tradeId
+    this.#value = value
     this.#position = position
-    this.#e2eMs = seenAtMs === undefined ? undefined : seenAtMs - record.timestamp
+    this.#e2eMs = e2eMs
+  }
+
+  /** The same for who stands elsewhere. */
+  at(position: string): FeedEvent {
+    return new FeedEvent({ kind: this.kind, tradeId: this.tradeId, value: this.#value, position, e2eMs: this.#e2eMs })
+  }
+
+  /** What it takes in memory, more or less. */
+  get characters(): number {
+    return this.#value?.length ?? 0
   }
 
   /** As it goes out, made for the first who wants it. */

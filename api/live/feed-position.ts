@@ -44,6 +44,16 @@ export class FeedPosition {
     texts[partition] = nextOffset.toString(RADIX)
   }
 
+  /** The further of the two, partition by partition, in the partitions of this one. */
+  furthest(other: FeedPosition): FeedPosition {
+    return new FeedPosition(new Map([...this.#offsets].map(([topic, list]) => [topic, list.map((offset, partition) => Math.max(offset, other.offset(topic, partition) ?? 0))])))
+  }
+
+  /** Nothing lies before the other one that does not lie before this one. */
+  covers(other: FeedPosition): boolean {
+    return other.partitions.every(({ topic, partition }) => (this.offset(topic, partition) ?? 0) >= (other.offset(topic, partition) ?? 0))
+  }
+
   copy(): FeedPosition {
     return new FeedPosition(this.#offsets)
   }
