@@ -272,7 +272,8 @@ function takeTime<T>(machine: MachineDisk, process: SimulatedProcess, act: () =>
     let isDone = false
     const forget = writes ? process.onDeath(() => atDeath()) : () => {}
     const complete = (): void => {
-      if (isDone) return
+      // Who is dead opens nothing: the file would come into being on the disk of whoever has its place by then.
+      if (isDone || (!writes && process.isDead)) return
       isDone = true
       forget()
       if (writes) machine.writes++
