@@ -75,7 +75,7 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
       ),
       response: { 200: Type.Object({ items: Type.Array(LetterSchema), next: nullable(Type.String()) }), 400: ProblemAnswer, 431: ProblemAnswer, 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'audit:read'),
+    onRequest: allow(gateway, 'audit:read'),
     async handler({ query: { limit = DEFAULT_LIMIT, cursor } }) {
       const { letters, next } = await live.deadLetters.page(limit, cursor === undefined ? undefined : offsetsOf(cursor))
       const topicId = await live.deadLetters.topicId()
@@ -104,7 +104,7 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
         response: { 202: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
       },
       validatorCompiler: TypeBoxValidatorCompiler,
-      preHandler: allow(gateway, 'operate'),
+      onRequest: allow(gateway, 'operate'),
       async handler(request, reply) {
         const letter = await letterOf(request.params.id)
         const edited = editedValue(request.body, letter)

@@ -81,7 +81,8 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
         ...Errors,
       },
     },
-    preHandler: [allow(gateway, 'audit:read'), gateway.readYourWrite.before('sink-postgres', 'sink-mongo')],
+    onRequest: allow(gateway, 'audit:read'),
+    preHandler: gateway.readYourWrite.before('sink-postgres', 'sink-mongo'),
     async handler({ params: { id } }) {
       const key = Buffer.from(id)
       const read = (collection: Parameters<typeof events.ofTrade>[0]) => databaseCall('MongoDB', () => events.ofTrade(collection, id, TIMELINE_LIMIT + 1))

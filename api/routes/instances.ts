@@ -49,7 +49,7 @@ export function instanceRoutes(server: GatewayServer, gateway: Gateway, live: Li
       tags: ['live'],
       response: { 200: Type.Object({ instances: Type.Array(InstanceSchema), rebalances: Type.Array(RebalanceSchema) }), 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     async handler() {
       const found = await live.instances.look()
       return {

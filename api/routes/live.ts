@@ -51,7 +51,7 @@ export function liveRoutes(server: GatewayServer, gateway: Gateway, live: Live):
       headers: Type.Object({ 'last-event-id': Id }),
       response: { 200: { description: 'A stream without an end', content: { 'text/event-stream': { schema: Type.String() } } }, 400: ProblemAnswer, 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'audit:read'),
+    onRequest: allow(gateway, 'audit:read'),
     async handler(request, reply) {
       const { trade_id: tradeId, book, outcome, last_event_id: lastEventId } = request.query
       const filter: EventFilter = { tradeIds: valuesOf(tradeId), books: valuesOf(book), outcomes: valuesOf(outcome) }
@@ -68,7 +68,7 @@ export function liveRoutes(server: GatewayServer, gateway: Gateway, live: Live):
       tags: ['live'],
       response: { 200: HistorySchema },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     handler: async () => ({
       step_ms: HISTORY_STEP_MS,
       now: new Date(gateway.clock.now()).toISOString(),

@@ -48,7 +48,7 @@ export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live):
       tags: ['live'],
       response: { 200: Type.Object({ sinks: Type.Array(SinkSchema) }), 503: ProblemAnswer },
     },
-    preHandler: allow(gateway, 'trades:read'),
+    onRequest: allow(gateway, 'trades:read'),
     async handler() {
       const { look, instances } = await live.instances.look()
       return { sinks: look.groups.filter(({ role }) => role !== 'processor').map((group) => sinkBody(group, instances)) }
@@ -65,7 +65,7 @@ export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live):
         params: Type.Object({ group: Type.String({ minLength: 1, maxLength: 255, examples: ['trades-sink-postgres'] }) }),
         response: { 200: SinkSchema, ...Problems },
       },
-      preHandler: allow(gateway, 'operate'),
+      onRequest: allow(gateway, 'operate'),
       async handler({ params }) {
         const group = await sinkOf(params.group)
         if (group.members.length === 0) throw new ProblemError({ status: 409, name: 'not-running', title: 'No instance runs', detail: `nobody is in group ${group.group}: start the sink` })
