@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
+import { until } from '../support/until.ts'
 
 /** A server where tests may create databases, as a superuser. */
 export const postgresUrl = process.env['TRADEWIND_POSTGRES_URL']
@@ -23,6 +24,8 @@ export async function createDatabase(): Promise<ScratchDatabase> {
   const observer = await connect(url.href)
   const drop = async () => {
     await Promise.all([client.end(), observer.end()])
+    // A pool has ended before its connections have: one that the server ends by force would raise an error that nobody hears.
+    await until('the connections to the database are closed', async () => (await admin.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [name])).rowCount === 0, { deadlineMs: 5_000 }).catch(() => {})
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
   }
