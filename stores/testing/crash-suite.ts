@@ -30,8 +30,9 @@ interface Progress {
 /**
  * What a store that survives crashes has to hold after each of them: the state after some number of commits, exactly, and the position that belongs to it. After the death of the process
  * that is every commit that was applied, and perhaps the one that was under way; after a power cut, at least what was flushed. Damage may take it back further, but never to a state that never was.
+ * `powerCuts`: at each step, each losing something else.
  */
-export function crashSuite(name: string, open: OpenStore): void {
+export function crashSuite(name: string, open: OpenStore, { powerCuts = 3 }: { powerCuts?: number } = {}): void {
   describe(`${name} after a crash`, { timeout: 60_000 }, () => {
     const commits = workload()
     const states = statesOf(commits)
@@ -103,7 +104,7 @@ export function crashSuite(name: string, open: OpenStore): void {
       const random = numbersFrom(11)
       await forEachStep(open, commits, async (step) => {
         const { disk, progress } = await crashedAt({ open, commits, step, fault })
-        for (let i = 0; i < 3; i++) {
+        for (let i = 0; i < powerCuts; i++) {
           const store = await open(disk.powerCut(random), DIRECTORY)
           const found = await checkPrefix(store, states, `power cut, ${fault} at ${step}`)
           expect(found, `power cut, ${fault} at ${step}`).toBeGreaterThanOrEqual(progress.flushed)
