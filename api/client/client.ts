@@ -86,6 +86,7 @@ export class TradewindClient {
     const { query } = request
     while (!signal.aborted) {
       const headers = this.#headers({ accept: 'text/event-stream', ...(lastId !== undefined && { 'last-event-id': lastId }) })
+      // A gateway that cannot be reached is tried again, as one that answers 503.
       const answer = await this.#fetch(this.#url(OPERATIONS.streamEvents.path, { ...(query && { query }) }), { headers, signal }).catch(() => undefined)
       if (answer !== undefined && answer.status !== 200 && answer.status !== 503) throw new UnexpectedAnswerError(answer.status, await answer.text())
       if (answer?.status === 200) {

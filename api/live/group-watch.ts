@@ -149,7 +149,7 @@ export class GroupWatch {
       this.#recordTimes.set(keyOf(range), { offset: range.from, timestampMs: timestamp })
       return 'enough'
     }
-    // What retention has taken away has no age.
+    // What retention has taken away, or Kafka does not give in time, has no age: it is shown as not known.
     await readRanges(kafka, ranges, { signal: stop.signal, maxPartitionBytes: ONE_BATCH_BYTES, visit }).catch(() => {})
     timer.cancel()
   }

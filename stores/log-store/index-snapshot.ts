@@ -30,7 +30,7 @@ const AT = { magic: 0, checksum: 4, headBytes: 8, head: 12 } as const
 const FORMAT = 1
 const IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 
-/** Copies the index at once, some 3 ms for 80,000 keys. The checksum is left to `sealSnapshot`: it can be made while the index goes on. */
+/** Copies the index at once. The checksum is left to `sealSnapshot`: it can be made while the index goes on. */
 export function copySnapshot(head: SnapshotHead, pieces: readonly Uint8Array[]): Buffer {
   const text = Buffer.from(JSON.stringify({ format: FORMAT, isLittleEndian: IS_LITTLE_ENDIAN, ...head }))
   const copy = Buffer.allocUnsafeSlow(pieces.reduce((bytes, piece) => bytes + piece.length, AT.head + text.length))

@@ -25,6 +25,7 @@ export async function createDatabase(): Promise<ScratchDatabase> {
   const drop = async () => {
     await Promise.all([client.end(), observer.end()])
     // A pool has ended before its connections have: one that the server ends by force would raise an error that nobody hears.
+    // Those of a process that hangs are ended by force after all.
     await until('the connections to the database are closed', async () => (await admin.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [name])).rowCount === 0, { deadlineMs: 5_000 }).catch(() => {})
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
