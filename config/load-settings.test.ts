@@ -61,3 +61,11 @@ test('an address that is every address of the machine cannot be told to others',
   expect(faultsOf({ 'queries-listen': '0.0.0.0:7070', 'queries-advertise': 'host-1:7070' })).toEqual([])
   expect(faultsOf({ 'sink-listen': '[::]:0' })).toEqual([expect.stringContaining('set sink.advertise')])
 })
+
+test.each(['mongodb://h/db', 'mongodb://u:p@a:27017,b:27018,c:27019/db?replicaSet=rs0&w=majority', 'mongodb://a:1,b:2', 'mongodb+srv://cluster.example.org/?retryWrites=true'])('%s is taken for MongoDB', (url) => {
+  expect(faultsOf({ 'mongo-url': url })).toEqual([])
+})
+
+test.each(['mongodb:/h', 'mongodb://', 'mongodb://a,,b/db', 'postgres://h/db', 'mongodb+srv://a,b/db'])('%s is not taken for MongoDB', (url) => {
+  expect(faultsOf({ 'mongo-url': url })).toEqual([expect.stringContaining('mongodb://')])
+})

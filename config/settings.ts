@@ -19,6 +19,8 @@ const toggle = z.union([z.boolean(), z.enum(['true', 'false']).transform((value)
 const brokerList = text.regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'expected host:port, several separated by commas')
 const url = (protocols: string[]) =>
   text.refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`)
+/** As MongoDB's drivers take it: several hosts, each with a port, are no URL to others. */
+const mongoUrl = text.regex(/^(mongodb:\/\/([^\s/]*@)?[^\s/,@]+(,[^\s/,@]+)*|mongodb\+srv:\/\/([^\s/]*@)?[^\s/,@]+)([/?]\S*)?$/, 'expected a URL that begins with mongodb:// or mongodb+srv://, with one host or several separated by commas')
 const calendarDate = text.refine(isCalendarDate, 'expected a day of the calendar as YYYY-MM-DD')
 const timeZone = text.refine((value) => Intl.supportedValuesOf('timeZone').includes(value) || value === 'UTC', 'expected an IANA time zone such as Europe/London')
 
@@ -34,7 +36,7 @@ export const SETTINGS = {
   'kafka.sasl.username': { schema: text, default: undefined, explanation: 'SASL user.' },
   'kafka.sasl.password': { schema: text, default: undefined, explanation: 'SASL password.', secret: true },
   'postgres.url': { schema: url(['postgres:', 'postgresql:']), default: undefined, explanation: 'PostgreSQL of the trade sink. Not set: the embedded stack in data.dir.', secret: 'url' },
-  'mongo.url': { schema: url(['mongodb:', 'mongodb+srv:']), default: undefined, explanation: 'MongoDB of the audit sink. Not set: the embedded stack in data.dir.', secret: 'url' },
+  'mongo.url': { schema: mongoUrl, default: undefined, explanation: 'MongoDB of the audit sink. Not set: the embedded stack in data.dir.', secret: 'url' },
   'topics.prefix': { schema: z.string().regex(/^[a-zA-Z0-9._-]*$/, 'expected letters, digits, . _ -'), default: '', explanation: 'Put before the name of every topic of the trade store: several of them can then share a cluster, each with its own application.id.' },
   'topics.partitions': { schema: count, default: 12, explanation: 'Partitions of topics that are created.' },
   'topics.replicationFactor': { schema: z.coerce.number().int().min(-1).max(32), default: -1, explanation: 'Replication of topics that are created; -1: the default of the brokers.' },

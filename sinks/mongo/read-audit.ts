@@ -9,7 +9,7 @@ export async function readAudit(url: string, visit: (document: AuditDocument) =>
   const client = new MongoClient(url)
   try {
     await client.connect()
-    const database = client.db(new URL(url).pathname.length > 1 ? undefined : DEFAULT_DATABASE)
+    const database = client.db(/^[^/]+:\/\/[^/]+\/[^?]/.test(url) ? undefined : DEFAULT_DATABASE)
     for await (const document of database.collection<AuditDocument>('audit').find({}, { batchSize: 10_000 })) visit(document)
   } finally {
     await client.close()
