@@ -21,7 +21,7 @@ export async function startMongo({ dataDir, onProgress = progressToTerminal }: {
   const service = new Service({
     name: 'MongoDB',
     ...serviceFiles(dataDir, 'mongo'),
-    command: [mongod, '--dbpath', data, '--port', String(port), '--bind_ip', '127.0.0.1', '--replSet', REPLICA_SET, ...flags],
+    command: [mongod, '--dbpath', data, '--port', String(port), '--bind_ip', '127.0.0.1', '--replSet', REPLICA_SET, ...MONGO_FLAGS],
     stopSignal: 'SIGTERM',
     deathSignal: 'SIGTERM',
     prepare: () => void mkdirSync(data, { recursive: true }),
@@ -31,9 +31,9 @@ export async function startMongo({ dataDir, onProgress = progressToTerminal }: {
   return { service, url: urlOf(port) }
 }
 
-const REPLICA_SET = 'rs0'
+export const REPLICA_SET = 'rs0'
 
-const flags = [
+export const MONGO_FLAGS: readonly string[] = [
   ...['--wiredTigerCacheSizeGB', '0.25', '--oplogSize', '64', '--nounixsocket'],
   // 8 MB on disk instead of 302
   ...['--wiredTigerEngineConfigString', 'log=(prealloc=false,file_max=8MB)'],
@@ -49,7 +49,7 @@ function urlOf(port: number): string {
 }
 
 /** The driver would look again every half second until its time is up. */
-function isOpen(port: number): Promise<boolean> {
+export function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     socket.once('connect', () => {

@@ -50,7 +50,7 @@ export function markdownOf(report: ChaosReport): string {
 
 ${report.held ? 'Every check held.' : '**Some checks did not hold.**'} Begun ${report.startedAt}; ${report.elapsedS.toFixed(0)} s in all, with starting, draining and comparing.
 
-Three brokers (KRaft, replication 3, min.insync.replicas 2), three processors, two sinks of each kind, a gateway, PostgreSQL, MongoDB (a replica set of one), on loopback, behind proxies. Load by kafkajs:
+Three brokers (KRaft, replication 3, min.insync.replicas 2), three processors, two sinks of each kind, a gateway, PostgreSQL, MongoDB (a replica set of three), on loopback, behind proxies. Load by kafkajs:
 ${ratePerS} records/s over ${partitions} partitions. Session ${TIMES.sessionTimeoutMs / 1000} s (sinks 10 s), transactions ${TIMES.transactionTimeoutMs / 1000} s.
 
 ## Checks

@@ -26,7 +26,8 @@ export interface CommitWatchOptions {
   readonly partitions: number
   readonly applicationId: string
   readonly postgres: string
-  readonly mongo: string
+  /** Of each member of the replica set. */
+  readonly mongo: readonly string[]
 }
 
 const POLL_MS = 100
@@ -62,7 +63,7 @@ export class CommitWatch implements Fronts {
     this.mongo = zeros()
     this.committedSerials = zeros().fill(-1)
     this.ends = { processed: zeros(), audit: zeros() }
-    this.#tasks = [this.#readTopics(), this.#poll(() => this.#askPostgres()), this.#poll(() => this.#askMongo())]
+    this.#tasks = [this.#readTopics(), this.#poll(() => this.#askPostgres()), ...options.mongo.map((url) => this.#poll(() => this.#askMongo(url)))]
   }
 
   /** From the beginning of the topics on. `moved`: called when something is further than before. */
@@ -140,17 +141,20 @@ export class CommitWatch implements Fronts {
     }
   }
 
-  async #askMongo(): Promise<void> {
-    const client = new MongoClient(this.#options.mongo, { serverSelectionTimeoutMS: 2_000, socketTimeoutMS: 2_000 })
+  /** What a majority has is there for good, whichever member says so; one may be behind the others. */
+  async #askMongo(url: string): Promise<void> {
+    const client = new MongoClient(url, { serverSelectionTimeoutMS: 2_000, connectTimeoutMS: 2_000, socketTimeoutMS: 2_000 })
     try {
-      const progress = client.db(/^[^/]+:\/\/[^/]+\/([^?]+)/.exec(this.#options.mongo)?.[1]).collection<{ partition: number; next_offset: number }>('sink_progress')
+      const progress = client.db().collection<{ partition: number; next_offset: number }>('sink_progress')
       while (!this.#isClosed) {
-        for (const { partition, next_offset } of await progress.find({ topic: this.#options.topics.audit }).toArray()) this.mongo[partition] = Number(next_offset)
+        const documents = await progress.find({ topic: this.#options.topics.audit }, { readConcern: { level: 'majority' } }).toArray()
+        for (const { partition, next_offset } of documents) this.mongo[partition] = Math.max(this.mongo[partition] ?? 0, Number(next_offset))
         this.#moved()
         await new Promise((resolve) => setTimeout(resolve, POLL_MS))
       }
     } finally {
-      await client.close()
+      // one that is paused would not say good-bye
+      await Promise.race([client.close(), new Promise((resolve) => setTimeout(resolve, POLL_MS))])
     }
   }
 }

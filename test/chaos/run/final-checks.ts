@@ -33,8 +33,8 @@ export async function finalChecks(world: ChaosWorld, load: ForeignLoad, processi
     await checkStores(client, applicationId, folders),
     ...ofTrades,
     await checkTradeVersions(direct.postgres, processed),
-    await checkDocuments(client, direct.mongo, topics.audit),
-    await checkHistory(direct.mongo, processedTopic?.topicId ?? '', processed),
+    await checkDocuments(client, environment.databases.mongo, topics.audit),
+    await checkHistory(environment.databases.mongo, processedTopic?.topicId ?? '', processed),
     await checkTransactions(client),
   ]
 }

@@ -7,9 +7,8 @@ import type { ChaosWorld } from './world.ts'
 
 /** Whatever state a run has left: network, servers and roles are as they were at the beginning. */
 export async function healWorld(world: ChaosWorld): Promise<void> {
-  const { stack, brokers, allProxies, smallDisk, excuses, fleet } = world
+  const { services, allProxies, smallDisk, excuses, fleet } = world
   for (const proxy of allProxies) proxy.heal()
-  const services = [...brokers, stack.services.postgres, stack.services.mongo].filter((service) => service !== undefined)
   for (const service of services) signalService(service, 'SIGCONT')
   await Promise.all(services.map((service) => service.start()))
   smallDisk?.free()

@@ -88,12 +88,14 @@ export const networkFaults: readonly FaultKind[] = [
   {
     name: 'answer lost: MongoDB',
     area: 'network',
-    make: ({ proxies }) => lasting('MongoDB writes and does not answer', [proxies.mongo], ANSWER_HOLD_MS, (proxy) => proxy.loseAnswerTo(...MONGO_WRITES)),
+    make: ({ proxies }) => lasting('MongoDB writes and does not answer', proxies.mongo, ANSWER_HOLD_MS, (proxy) => proxy.loseAnswerTo(...MONGO_WRITES)),
   },
 ]
 
-function someProxies({ allProxies, proxies }: ChaosWorld, chance: Mulberry32): readonly TcpProxy[] {
-  return chance.next() < 0.25 ? proxies.brokers : [pick(chance, allProxies)]
+/** All brokers, one of them, PostgreSQL, a member of MongoDB or all of them. */
+function someProxies({ proxies }: ChaosWorld, chance: Mulberry32): readonly TcpProxy[] {
+  const { brokers, postgres, mongo } = proxies
+  return pick(chance, [() => brokers, () => [pick(chance, brokers)], () => [pick(chance, brokers)], () => [postgres], () => [pick(chance, mongo)], () => mongo])()
 }
 
 function lasting(what: string, proxies: readonly TcpProxy[], holdMs: number, act: (proxy: TcpProxy) => void): Fault {
@@ -106,5 +108,7 @@ function lasting(what: string, proxies: readonly TcpProxy[], holdMs: number, act
 }
 
 function namesOf(proxies: readonly TcpProxy[]): string {
-  return proxies.length > 1 ? 'all brokers' : (proxies[0]?.name ?? '')
+  const [first] = proxies
+  if (proxies.length === 1) return first?.name ?? ''
+  return first?.name.startsWith('MongoDB') ? 'all of MongoDB' : 'all brokers'
 }

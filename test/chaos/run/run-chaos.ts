@@ -147,9 +147,8 @@ class ChaosRun {
   }
 
   #ownChecks(): Check[] {
-    const { environment, fleet, brokers, stack } = this.#world
+    const { environment, fleet, services } = this.#world
     const died = fleet.unasked.filter(({ excuse }) => excuse === undefined)
-    const services = [...brokers, stack.services.postgres, stack.services.mongo].filter((service) => service !== undefined)
     const unnamed = environment.said.filter((line) => line.includes(' unexpected: '))
     const away = services.filter(({ pid }) => pid === undefined)
     if (away.length > 0) this.#violations.push(`not running any more: ${away.map(({ name }) => name).join(', ')}`)

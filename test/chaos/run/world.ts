@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EmbeddedStack, startStack } from '../../../dev/stack.ts'
 import { freePorts } from '../../../dev/stack/free-ports.ts'
+import { MongoSet } from '../../../dev/stack/mongo-set.ts'
 import type { Service } from '../../../dev/stack/service.ts'
 import { KafkaTap, TextTap } from '../../support/answer-taps.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
@@ -11,6 +12,9 @@ import { SmallDisk } from './small-disk.ts'
 
 export const BUSINESS_DATE = '2026-12-11'
 const BROKERS = 3
+const MONGO_MEMBERS = 3
+/** A name of its own: without one each role would choose. */
+const MONGO_DATABASE = 'chaos'
 const HEAP_MB = 256
 
 /**
@@ -27,7 +31,8 @@ const BROKER_SETTINGS = {
 export interface WorldProxies {
   readonly brokers: readonly TcpProxy[]
   readonly postgres: TcpProxy
-  readonly mongo: TcpProxy
+  /** Of each member of the replica set. The members reach each other through them too. */
+  readonly mongo: readonly TcpProxy[]
 }
 
 /** The processor whose folder is on a disk of its own, if the machine lets us mount one. */
@@ -36,19 +41,21 @@ export const SMALL_DISK_MEMBER = 'p1'
 /** Everything that there is: brokers, databases, proxies before them, the trade store's roles. */
 export class ChaosWorld {
   readonly stack: EmbeddedStack
+  readonly mongo: MongoSet
   readonly proxies: WorldProxies
   readonly environment: TradeEnvironment
   readonly fleet: Fleet
   readonly smallDisk: SmallDisk | undefined
   /** Why a role may end by itself at the moment. Set by the nemesis. */
   readonly excuses: { start: string | undefined; smallDisk: string | undefined }
-  /** Past the proxies. */
-  readonly direct: { readonly brokers: string; readonly postgres: string; readonly mongo: string }
+  /** Past the proxies. Of MongoDB each member: they know each other, and are known, by the proxies only. */
+  readonly direct: { readonly brokers: string; readonly postgres: string; readonly mongo: readonly string[] }
   /** `host:port` of the gateway. */
   readonly listen: string
 
-  private constructor(parts: Pick<ChaosWorld, 'stack' | 'proxies' | 'environment' | 'smallDisk' | 'direct' | 'listen'> & { proxiedBrokers: string }) {
+  private constructor(parts: Pick<ChaosWorld, 'stack' | 'mongo' | 'proxies' | 'environment' | 'smallDisk' | 'direct' | 'listen'> & { proxiedBrokers: string }) {
     this.stack = parts.stack
+    this.mongo = parts.mongo
     this.proxies = parts.proxies
     this.environment = parts.environment
     this.smallDisk = parts.smallDisk
@@ -59,12 +66,16 @@ export class ChaosWorld {
   }
 
   static async create({ folder, partitions }: { folder: string; partitions: number }): Promise<ChaosWorld> {
-    const brokerPorts = await freePorts(2 * BROKERS)
-    const proxied = Array.from({ length: BROKERS }, (_, at) => ({ listen: brokerPorts[2 * at] ?? 0, advertised: brokerPorts[2 * at + 1] ?? 0 }))
+    const ports = await freePorts(2 * (BROKERS + MONGO_MEMBERS))
+    const pairs = Array.from({ length: BROKERS + MONGO_MEMBERS }, (_, at) => ({ listen: ports[2 * at] ?? 0, advertised: ports[2 * at + 1] ?? 0 }))
+    const proxied = pairs.slice(0, BROKERS)
+    const members = pairs.slice(BROKERS)
     const brokerProxies = await Promise.all(proxied.map(({ listen, advertised }, at) => TcpProxy.listen({ name: `broker ${at + 1}`, listenPort: advertised, targetPort: listen, tap: () => new KafkaTap() })))
-    const stack = await startStack({ dataDir: join(folder, 'stack'), brokers: 3, kafkaHeapMb: HEAP_MB, kafkaQuickCompiler: true, kafkaProxied: proxied, kafkaSettings: BROKER_SETTINGS })
+    const mongoProxies = await Promise.all(members.map(({ listen, advertised }, at) => TcpProxy.listen({ name: `MongoDB ${at + 1}`, listenPort: advertised, targetPort: listen, tap: () => new TextTap() })))
+    const mongo = await MongoSet.start({ dataDir: join(folder, 'mongo'), members })
+    const own = { mongo: mongo.url(MONGO_DATABASE) }
+    const stack = await startStack({ dataDir: join(folder, 'stack'), brokers: 3, kafkaHeapMb: HEAP_MB, kafkaQuickCompiler: true, kafkaProxied: proxied, kafkaSettings: BROKER_SETTINGS, own })
     const postgres = await proxyBefore('PostgreSQL', stack.postgres)
-    const mongo = await proxyBefore('MongoDB', stack.mongo)
     const data = rolesFolder(folder)
     mkdirSync(data)
     const smallDisk = SmallDisk.mount(smallDiskFolder(folder))
@@ -72,7 +83,7 @@ export class ChaosWorld {
     const environment = await TradeEnvironment.create({
       folder: data,
       brokers: stack.brokers,
-      databases: { postgres: postgres.url, mongo: databaseOf(mongo.url) },
+      databases: { postgres: postgres.url, mongo: own.mongo },
       settings: {
         'business.date': BUSINESS_DATE,
         'topics.partitions': String(partitions),
@@ -83,21 +94,29 @@ export class ChaosWorld {
       },
       onLine: (line) => appendFileSync(log, `${new Date().toISOString()} ${line}\n`),
     })
-    const proxies = { brokers: brokerProxies, postgres: postgres.proxy, mongo: mongo.proxy }
+    const proxies = { brokers: brokerProxies, postgres: postgres.proxy, mongo: mongoProxies }
     const [port = 0] = await freePorts(1)
-    const direct = { brokers: stack.brokers, postgres: stack.postgres, mongo: databaseOf(stack.mongo) }
-    return new ChaosWorld({ stack, proxies, environment, smallDisk, direct, listen: `127.0.0.1:${port}`, proxiedBrokers: proxied.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',') })
+    const direct = { brokers: stack.brokers, postgres: stack.postgres, mongo: mongo.directUrls(MONGO_DATABASE) }
+    return new ChaosWorld({ stack, mongo, proxies, environment, smallDisk, direct, listen: `127.0.0.1:${port}`, proxiedBrokers: proxied.map(({ advertised }) => `127.0.0.1:${advertised}`).join(',') })
   }
 
   get brokers(): readonly Service[] {
     return this.stack.services.kafka?.nodes ?? []
   }
 
-  get allProxies(): readonly TcpProxy[] {
-    return [...this.proxies.brokers, this.proxies.postgres, this.proxies.mongo]
+  /** Brokers and databases. */
+  get services(): readonly Service[] {
+    const { postgres } = this.stack.services
+    return [...this.brokers, ...(postgres === undefined ? [] : [postgres]), ...this.mongo.members]
   }
 
+  get allProxies(): readonly TcpProxy[] {
+    return [...this.proxies.brokers, this.proxies.postgres, ...this.proxies.mongo]
+  }
+
+  /** Of each partition every broker has a copy, and every member of MongoDB is in its place. */
   async allInSync(): Promise<boolean> {
+    if (!(await this.mongo.isWhole())) return false
     const { topics } = await this.environment.client.broker.metadata(undefined)
     return topics.every(({ partitions }) => partitions.every(({ inSyncReplicas }) => inSyncReplicas.length === BROKERS))
   }
@@ -107,8 +126,7 @@ export class ChaosWorld {
     this.fleet.abandon()
     await this.environment.abandon()
     for (const proxy of this.allProxies) await proxy.close()
-    const { postgres, mongo } = this.stack.services
-    await Promise.all([...this.brokers, postgres, mongo].map((service) => service?.stop('kill')))
+    await Promise.all(this.services.map((service) => service.stop('kill')))
     await this.stack.stop()
     this.smallDisk?.unmount()
   }
@@ -134,11 +152,4 @@ async function proxyBefore(name: string, url: string): Promise<{ proxy: TcpProxy
   const proxy = await TcpProxy.listen({ name, listenPort, targetPort: Number(proxied.port), tap: () => new TextTap() })
   proxied.port = String(listenPort)
   return { proxy, url: proxied.href }
-}
-
-/** A database of its own: without a name each role would choose. */
-function databaseOf(mongo: string): string {
-  const url = new URL(mongo)
-  url.pathname = '/chaos'
-  return url.href
 }
