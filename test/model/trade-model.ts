@@ -96,21 +96,21 @@ export class TradeModel {
 
   /** An expiry run: one result for each trade that expires, by partition, in no order that matters. */
   expire(nowMs: number): ModelOutputs[] {
+    return [...this.#partitions].flatMap(([partition, { trades }]) => [...trades.keys()].flatMap((tradeId) => this.expireTrade(partition, tradeId, nowMs) ?? []))
+  }
+
+  /** What an expiry run makes of one trade; `undefined`: it does not expire now. */
+  expireTrade(partition: number, tradeId: string, nowMs: number): ModelOutputs | undefined {
     const businessDate = this.#businessDateAt(nowMs)
-    const lastUpdated: Moment = { ms: nowMs, source: 'processing' }
-    const results: ModelOutputs[] = []
-    for (const partition of this.#partitions.values()) {
-      for (const [tradeId, stored] of partition.trades) {
-        if (stored.expired || stored.trade.maturityDate >= businessDate) continue
-        const expired = { ...stored, expired: true, lastUpdated }
-        partition.trades.set(tradeId, expired)
-        results.push({
-          ...this.#outputs.expiry(expired, this.#businessDateRule(businessDate)),
-          input: undefined, outcome: 'EXPIRED', faults: [], repaired: undefined, deadLetter: undefined, state: partition.stateOf(tradeId, nowMs, this.#options.rememberMs),
-        })
-      }
+    const state = this.#partition(partition)
+    const stored = state.trades.get(tradeId)
+    if (stored === undefined || stored.expired || stored.trade.maturityDate >= businessDate) return undefined
+    const expired: StoredTrade = { ...stored, expired: true, lastUpdated: { ms: nowMs, source: 'processing' } }
+    state.trades.set(tradeId, expired)
+    return {
+      ...this.#outputs.expiry(expired, this.#businessDateRule(businessDate)),
+      input: undefined, outcome: 'EXPIRED', faults: [], repaired: undefined, deadLetter: undefined, state: state.stateOf(tradeId, nowMs, this.#options.rememberMs),
     }
-    return results
   }
 
   /** The answer a request has, `undefined` if it is not known (any more). */
