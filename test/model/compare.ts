@@ -44,13 +44,13 @@ export function compare(actual: Iterable<ActualRecord>, expected: Iterable<Model
   for (const outputs of expected) {
     for (const record of [outputs.audit, outputs.processed, outputs.expired, outputs.repaired, outputs.deadLetter]) {
       if (record === undefined) continue
-      const about = (difference: { expected: string; found: string }): void => void differences.push({ topic: record.topic, input: describeInput(outputs), ...difference })
+      const about: Report = (difference) => void differences.push({ topic: record.topic, input: describeInput(outputs), ...difference })
       const identity = expectedIdentity(record, outputs)
       const match = found.get(identity)?.shift()
       if (match === undefined) {
         about({ expected: `${outputs.outcome}: ${describeRecord(record)}`, found: 'no such record' })
       } else {
-        for (const difference of recordDifferences(record, match, processing)) about(difference)
+        recordDifferences(record, match, processing, about)
         for (const difference of crossDifferences(outputs, record, match, lastAuditOffset, reasons)) about(difference)
       }
       if (differences.length >= limit) return differences.slice(0, limit)
@@ -67,72 +67,77 @@ export function report(differences: readonly Difference[]): string {
 }
 
 type Mismatch = Pick<Difference, 'expected' | 'found'>
+type Report = (mismatch: Mismatch) => void
 
-function* recordDifferences(expected: ExpectedRecord, found: ActualRecord, processing: RuleContext['processing']): Generator<Mismatch> {
+function recordDifferences(expected: ExpectedRecord, found: ActualRecord, processing: RuleContext['processing'], differs: Report): void {
   const context: RuleContext = { timestampMs: found.timestamp, processing }
-  if (!sameBytes(expected.key, found.key)) yield { expected: `key ${printable(expected.key)}`, found: `key ${printable(found.key)}` }
-  if (expected.partition !== found.partition) yield { expected: `partition ${expected.partition}`, found: `partition ${found.partition}` }
+  if (!sameBytes(expected.key, found.key)) differs({ expected: `key ${printable(expected.key)}`, found: `key ${printable(found.key)}` })
+  if (expected.partition !== found.partition) differs({ expected: `partition ${expected.partition}`, found: `partition ${found.partition}` })
   if (!momentFits(expected.timestamp, found.timestamp, context)) {
-    yield { expected: `timestamp ${expected.timestamp.ms} (${expected.timestamp.source})`, found: `timestamp ${found.timestamp}` }
+    differs({ expected: `timestamp ${expected.timestamp.ms} (${expected.timestamp.source})`, found: `timestamp ${found.timestamp}` })
   }
-  if (expected.value === null) yield* rawDifferences(expected, found)
-  else yield* jsonDifferences(expected.value, found.value, context)
-  yield* headerDifferences(expected, found)
+  if (expected.value === null) rawDifferences(expected, found, differs)
+  else jsonDifferences(expected.value, found.value, context, differs)
+  headerDifferences(expected, found, differs)
 }
 
 /** A tombstone, or a dead letter's raw value. */
-function* rawDifferences({ raw }: ExpectedRecord, found: ActualRecord): Generator<Mismatch> {
+function rawDifferences({ raw }: ExpectedRecord, found: ActualRecord, differs: Report): void {
   const { bytes, kept } = raw ?? { bytes: null, kept: 'yes' }
   const dropped = found.value === null && bytes !== null
   if (dropped ? kept === 'yes' : kept === 'no' || !sameBytes(bytes, found.value)) {
-    yield { expected: kept === 'no' ? 'no value: it does not fit' : `value ${printable(bytes)}`, found: `value ${printable(found.value)}` }
+    differs({ expected: kept === 'no' ? 'no value: it does not fit' : `value ${printable(bytes)}`, found: `value ${printable(found.value)}` })
   }
 }
 
-function* jsonDifferences(expected: Expected, found: Buffer | null, context: RuleContext): Generator<Mismatch> {
-  if (found === null) return yield { expected: describe(expected), found: 'a null value' }
+function jsonDifferences(expected: Expected, found: Buffer | null, context: RuleContext, differs: Report): void {
+  if (found === null) return differs({ expected: describe(expected), found: 'a null value' })
   const reading = readJson(found.toString('utf8'))
-  if (reading.value === undefined) return yield { expected: 'JSON', found: `${printable(found)}: ${reading.syntaxError}` }
-  for (const [name, values] of reading.members) if (values.length > 1) yield { expected: `${name} once`, found: `${name} ${values.length} times` }
-  yield* valueDifferences('', expected, reading.value, context)
+  if (reading.value === undefined) return differs({ expected: 'JSON', found: `${printable(found)}: ${reading.syntaxError}` })
+  for (const [name, values] of reading.members) if (values.length > 1) differs({ expected: `${name} once`, found: `${name} ${values.length} times` })
+  valueDifferences('', expected, reading.value, context, differs)
 }
 
-function* valueDifferences(path: string, expected: Expected, found: JsonValue, context: RuleContext): Generator<Mismatch> {
+function valueDifferences(path: string, expected: Expected, found: JsonValue, context: RuleContext, differs: Report): void {
   if (expected instanceof Rule) {
-    if (!expected.holds(found, context)) yield { expected: `${path}: ${expected.description}`, found: `${path}: ${writeJson(found)}` }
+    if (!expected.holds(found, context)) differs({ expected: `${path}: ${expected.description}`, found: `${path}: ${writeJson(found)}` })
   } else if (isExpectedObject(expected) && isObject(found)) {
-    for (const name of new Set([...expected.keys(), ...found.keys()])) {
-      const inner = path === '' ? name : `${path}.${name}`
-      const wanted = expected.get(name)
+    for (const [name, wanted] of expected) {
       const member = found.get(name)
-      if (wanted === undefined) yield { expected: `${inner}: absent`, found: `${inner}: ${writeJson(member ?? null)}` }
-      else if (member === undefined) yield { expected: `${inner}: ${describe(wanted)}`, found: `${inner}: absent` }
-      else yield* valueDifferences(inner, wanted, member, context)
+      if (member === undefined) differs({ expected: `${inside(path, name)}: ${describe(wanted)}`, found: `${inside(path, name)}: absent` })
+      else if (wanted !== member) valueDifferences(inside(path, name), wanted, member, context, differs)
+    }
+    for (const [name, member] of found) {
+      if (!expected.has(name)) differs({ expected: `${inside(path, name)}: absent`, found: `${inside(path, name)}: ${writeJson(member)}` })
     }
   } else if (isExpectedObject(expected) || !sameJson(expected, found)) {
-    yield { expected: `${path}: ${describe(expected)}`, found: `${path}: ${writeJson(found)}` }
+    differs({ expected: `${path}: ${describe(expected)}`, found: `${path}: ${writeJson(found)}` })
   }
 }
 
-function* headerDifferences(expected: ExpectedRecord, found: ActualRecord): Generator<Mismatch> {
+function inside(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
+}
+
+function headerDifferences(expected: ExpectedRecord, found: ActualRecord, differs: Report): void {
   const isDeadLetter = expected.topic === 'trade.dead-letter'
   const travelled = expected.headers.every((header, i) => sameHeader(header, found.headers[i]))
   const added = found.headers.slice(travelled ? expected.headers.length : 0).filter((header) => !isDeadLetter || !ERROR_HEADERS.includes(header.key))
   const dropped = !travelled && added.length > 0 && expected.headers.every((header) => !found.headers.some((other) => sameHeader(header, other)))
   const valueDropped = found.value === null && expected.raw !== undefined && expected.raw.bytes !== null
   if (expected.headersKept === 'yes' ? !travelled : expected.headersKept === 'no' ? !dropped : !travelled && !dropped) {
-    yield { expected: expected.headersKept === 'no' ? 'no headers of the input, and a header that says so' : describeHeaders(expected.headers), found: describeHeaders(found.headers) }
+    differs({ expected: expected.headersKept === 'no' ? 'no headers of the input, and a header that says so' : describeHeaders(expected.headers), found: describeHeaders(found.headers) })
   } else if (travelled && added.length > 0 !== valueDropped) {
-    yield { expected: valueDropped ? 'a header that says that the value was left out' : 'no further headers', found: describeHeaders(added) }
+    differs({ expected: valueDropped ? 'a header that says that the value was left out' : 'no further headers', found: describeHeaders(added) })
   }
-  if (isDeadLetter) yield* errorHeaderDifferences(found)
+  if (isDeadLetter) errorHeaderDifferences(found, differs)
 }
 
-function* errorHeaderDifferences({ headers }: ActualRecord): Generator<Mismatch> {
+function errorHeaderDifferences({ headers }: ActualRecord, differs: Report): void {
   const own = headers.filter((header) => ERROR_HEADERS.includes(header.key)).slice(-ERROR_HEADERS.length)
   const names = own.map((header) => header.key)
-  if (names.join() !== ERROR_HEADERS.join()) yield { expected: `headers ${ERROR_HEADERS.join(', ')}`, found: names.join(', ') }
-  for (const { key, value } of own) if (value === null) yield { expected: `${key}: a text`, found: `${key}: null` }
+  if (names.join() !== ERROR_HEADERS.join()) differs({ expected: `headers ${ERROR_HEADERS.join(', ')}`, found: names.join(', ') })
+  for (const { key, value } of own) if (value === null) differs({ expected: `${key}: a text`, found: `${key}: null` })
 }
 
 /** What holds between records: audit entries of a key are in input order, a repair carries the very reason that the refusal gave. */

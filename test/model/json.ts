@@ -1,6 +1,6 @@
 /**
  * Reads JSON without losing anything that the trade rules look at: numbers keep their text, duplicate names are reported, and
- * so are strings that no database keeps. Written to be read, not to be fast; it shares no code with the product.
+ * so are strings that no database keeps. Written to be read; it shares no code with the product.
  */
 export function readJson(text: string): JsonReading {
   const reader = new JsonReader(text)
@@ -34,6 +34,9 @@ export const MAX_DEPTH = 64
 // Deeper than this the reader's own recursion would end the process; such a text is refused for its depth anyway.
 const READER_DEPTH = 1000
 
+/** Most numbers: a few digits, no zero at their end. */
+const WHOLE = /^(?:0|\d{0,15}[1-9])$/
+
 export class JsonNumber {
   readonly text: string
 
@@ -43,6 +46,7 @@ export class JsonNumber {
 
   /** One text for all forms of one value: digits without zeros at either end, and a power of ten. `-1.50`, `-15e-1`: `-15e-1`. */
   get exact(): string {
+    if (WHOLE.test(this.text)) return this.text === '0' ? '0e0' : `${this.text}e0`
     const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(this.text)
     if (parts === null) throw new Error(`${this.text} is not a JSON number`)
     const [, sign = '', whole = '', fraction = '', power = '0'] = parts
@@ -55,6 +59,7 @@ export class JsonNumber {
 
   /** The value as an integer, `undefined` if it has a fraction or more than twenty digits. */
   get integer(): bigint | undefined {
+    if (WHOLE.test(this.text)) return BigInt(this.text)
     const [digits = '', power = '0'] = this.exact.split('e')
     const exponent = BigInt(power)
     if (exponent < 0n || exponent > 20n) return undefined
@@ -64,7 +69,7 @@ export class JsonNumber {
 
 /** Same content: objects unordered, arrays ordered, numbers by exact value. */
 export function sameJson(a: JsonValue, b: JsonValue): boolean {
-  if (a instanceof JsonNumber) return b instanceof JsonNumber && a.exact === b.exact
+  if (a instanceof JsonNumber) return b instanceof JsonNumber && (a.text === b.text || a.exact === b.exact)
   if (isArray(a)) return isArray(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i] ?? null))
   if (a instanceof Map) {
     if (!(b instanceof Map) || a.size !== b.size) return false
@@ -93,9 +98,17 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return value instanceof Map
 }
 
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
+}
+
 class JsonSyntaxError extends Error {}
 
 const ESCAPES = new Map([['"', '"'], ['\\', '\\'], ['/', '/'], ['b', '\b'], ['f', '\f'], ['n', '\n'], ['r', '\r'], ['t', '\t']])
+
+// Sticky: they match where the reader stands.
+const PLAIN = /[^"\\\u0000-\u001f]*/y
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 class JsonReader {
   readonly faults = new Set<JsonFault>()
@@ -120,7 +133,7 @@ class JsonReader {
   }
 
   skipSpace(): void {
-    while (' \t\n\r'.includes(this.#text[this.position] ?? 'x')) this.position++
+    while (isSpace(this.#text.charCodeAt(this.position))) this.position++
   }
 
   fail(expected: string): never {
@@ -141,12 +154,18 @@ class JsonReader {
       this.skipSpace()
       const value = this.value(depth)
       object.set(name, value)
-      if (depth === 1) this.members.set(name, [...(this.members.get(name) ?? []), value])
+      if (depth === 1) this.#member(name).push(value)
       this.skipSpace()
       if (this.#takes('}')) return object
       if (!this.#takes(',')) this.fail('a comma or a closing brace')
       this.skipSpace()
     }
+  }
+
+  #member(name: string): JsonValue[] {
+    let values = this.members.get(name)
+    if (values === undefined) this.members.set(name, (values = []))
+    return values
   }
 
   #array(depth: number): readonly JsonValue[] {
@@ -173,11 +192,10 @@ class JsonReader {
     let content = ''
     this.position++
     for (;;) {
-      const plain = /[^"\\\u0000-\u001f]*/y
-      plain.lastIndex = this.position
-      const run = plain.exec(this.#text)?.[0] ?? ''
-      content += run
-      this.position += run.length
+      PLAIN.lastIndex = this.position
+      PLAIN.test(this.#text)
+      content += this.#text.slice(this.position, PLAIN.lastIndex)
+      this.position = PLAIN.lastIndex
       if (this.#takes('"')) break
       if (!this.#takes('\\')) this.fail('the end of a string')
       content += this.#escape()
@@ -202,9 +220,8 @@ class JsonReader {
   }
 
   #number(): JsonNumber {
-    const form = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-    form.lastIndex = this.position
-    const text = form.exec(this.#text)?.[0]
+    NUMBER.lastIndex = this.position
+    const text = NUMBER.exec(this.#text)?.[0]
     if (text === undefined) this.fail('a value')
     this.position += text.length
     return new JsonNumber(text)
