@@ -53,6 +53,9 @@ Example:
     summary: 'runs the trade topology (or one of your own)',
     help: `tradewind processor: runs a topology until SIGTERM; then it commits, leaves the group and exits.
 
+Input topics keep their number of partitions: where a key's state lies depends on it. Within 10 s of a change, or
+when a topic was deleted or made anew, every processor ends with exit code 1 and a message that names the topic.
+
   --topology FILE          a module that exports \`topology\` (default: the trade store)
   --threads N              stream threads
 ${ROLE_FLAGS}

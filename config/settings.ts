@@ -38,7 +38,7 @@ export const SETTINGS = {
   'postgres.url': { schema: url(['postgres:', 'postgresql:']), default: undefined, explanation: 'PostgreSQL of the trade sink. Not set: the embedded stack in data.dir.', secret: 'url' },
   'mongo.url': { schema: mongoUrl, default: undefined, explanation: 'MongoDB of the audit sink. Not set: the embedded stack in data.dir.', secret: 'url' },
   'topics.prefix': { schema: z.string().regex(/^[a-zA-Z0-9._-]*$/, 'expected letters, digits, . _ -'), default: '', explanation: 'Put before the name of every topic of the trade store: several of them can then share a cluster, each with its own application.id.' },
-  'topics.partitions': { schema: count, default: 12, explanation: 'Partitions of topics that are created.' },
+  'topics.partitions': { schema: count, default: 12, explanation: 'Partitions of topics that are created. Input topics keep their number: a processor that finds another one stops.' },
   'topics.replicationFactor': { schema: z.coerce.number().int().min(-1).max(32), default: -1, explanation: 'Replication of topics that are created; -1: the default of the brokers.' },
   'topics.create': { schema: toggle, default: true, explanation: 'Create topics that are missing. false: a missing topic stops the start.' },
   'threads': { schema: count.max(64), default: 1, explanation: 'Stream threads of the processor.' },

@@ -259,6 +259,25 @@ test('what a punctuation writes is committed with the offsets of its task, thoug
   expect(at.kafka.committedOffset('in')).toBe(0)
 })
 
+test('an input topic that grows stops the thread; what is under way then is not committed', async () => {
+  const at = new Fixture()
+  at.kafka.metadata.set('in', { topicId: 'in', partitions: 1 })
+  const { ended, thread } = at.start()
+  at.write('a')
+  await at.until('it is counted', () => at.out().length === 1)
+  // The answer of the broker is late, so that a transaction is under way.
+  const held = Promise.withResolvers<void>()
+  at.kafka.hooks.produce = () => held.promise
+  at.write('b')
+  await at.until('it is processed', () => thread.snapshot().recordsProcessed === 2)
+  at.kafka.metadata.set('in', { topicId: 'in', partitions: 3 })
+  await at.until('it has ended', () => thread.state === 'failed', 2_000)
+  held.resolve()
+  expect(await ended).toMatchObject({ name: 'StreamThreadFatalError', message: expect.stringContaining('input topic in has 3 partitions now, and had 1') })
+  expect(at.out()).toEqual(['a=1'])
+  expect(at.kafka.committedOffset('in')).toBe(1)
+})
+
 test('an error that no repetition helps stops the thread, with what the broker said', async () => {
   const at = new Fixture()
   at.kafka.hooks.produce = () => {

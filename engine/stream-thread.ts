@@ -12,6 +12,7 @@ import { RecordCollector } from './record-collector.ts'
 import type { RestoreProgress } from './restore.ts'
 import { RestoreWatch } from './restore-watch.ts'
 import { Signal } from './signal.ts'
+import { SourceWatch } from './source-watch.ts'
 import { type StoreAnswer, StoreQueries, type StoreQuery } from './store-queries.ts'
 import type { StoreSupplier } from './store-supplier.ts'
 import type { Task, TaskPosition } from './task.ts'
@@ -91,6 +92,7 @@ export class StreamThread implements MembershipListener {
   readonly #processing: ThreadProcessing
   readonly #queries: StoreQueries
   readonly #restoring: RestoreWatch
+  readonly #sources: SourceWatch
   #assigned: Assigned | undefined
   #lost: Error | undefined
   #fatal: Error | undefined
@@ -121,6 +123,7 @@ export class StreamThread implements MembershipListener {
       listener: this,
     })
     this.#watch = new GenerationWatch(() => this.#membership)
+    this.#sources = new SourceWatch({ client, clock, topology, failed: (error) => this.failed(error) })
     this.#fetcher = client.fetcher({ readCommitted: true })
     this.#restoring = new RestoreWatch(topology)
     this.#starter = new TaskStarter({
@@ -164,6 +167,7 @@ export class StreamThread implements MembershipListener {
   /** Runs until `stop` or until the thread cannot go on; then it rejects and says why. */
   async run(): Promise<void> {
     this.state = 'starting'
+    this.#sources.start()
     try {
       // Before the join: what a predecessor left open is aborted, so that nobody waits for its time-out.
       await this.#producers.initialise()
@@ -177,6 +181,7 @@ export class StreamThread implements MembershipListener {
       this.state = this.#isCutShort ? 'stopped' : 'failed'
       if (!this.#isCutShort) throw error
     } finally {
+      this.#sources.stop()
       this.#stopTimer?.cancel()
     }
   }
@@ -214,6 +219,7 @@ export class StreamThread implements MembershipListener {
   assigned(assigned: Assigned): void {
     this.#assigned = assigned
     this.#watch.assigned(assigned)
+    this.#sources.assigned()
     this.#signal.raise()
   }
 

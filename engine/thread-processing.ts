@@ -1,8 +1,9 @@
 import type { Clock } from '../ports/clock.ts'
-import type { Fetcher } from '../ports/kafka-client.ts'
+import type { Fetcher, FetchFailure } from '../ports/kafka-client.ts'
 import { StreamThreadFatalError } from './errors.ts'
 import type { Isolation } from './isolation.ts'
 import type { RecordCollector } from './record-collector.ts'
+import { RESET } from './source-watch.ts'
 import type { Task } from './task.ts'
 import type { ThreadCounters } from './thread-statistics.ts'
 
@@ -111,6 +112,8 @@ export class ThreadProcessing {
 
 }
 
-function unreadable(failure: { topic: string; partition: number; reason: string; message: string }): string {
-  return `input ${failure.topic}-${failure.partition} cannot be read on: ${failure.message} (${failure.reason}). Records may have been deleted before they were processed; reset the group's offset for this partition if that is meant`
+function unreadable(failure: FetchFailure): string {
+  const found = `input ${failure.topic}-${failure.partition} cannot be read on: ${failure.message} (${failure.reason})`
+  if (failure.reason === 'topic-missing' || failure.reason === 'topic-recreated') return `${found}. The topic is not the one that the state was built from: ${RESET}`
+  return `${found}. Records may have been deleted before they were processed; reset the group's offset for this partition if that is meant`
 }

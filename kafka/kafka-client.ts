@@ -106,8 +106,8 @@ export class BrokerKafkaClient implements KafkaClient {
     return { leaderEpoch: answer.leaderEpoch, endOffset: answer.endOffset }
   }
 
-  topics(names: readonly string[]): Promise<TopicMetadata[]> {
-    return this.#leaders.topics(names, this.#limits())
+  topics(names: readonly string[], options: { maxAgeMs?: number } = {}): Promise<TopicMetadata[]> {
+    return this.#leaders.topics(names, { ...options, ...this.#limits() })
   }
 
   async close(): Promise<void> {

@@ -96,9 +96,9 @@ export class Leaders {
     return partitions.map(({ topic, partition }) => this.leaderOf(topic, partition) as Leader)
   }
 
-  /** Metadata of topics: from the cache, or asked for where it is unknown, incomplete or old. */
-  async topics(names: readonly string[], options: { deadlineMs: number; signal: AbortSignal }): Promise<TopicMetadata[]> {
-    const oldMs = this.#context.clock.monotonicMs() - MAX_AGE_MS
+  /** Metadata of topics: from the cache, or asked for where it is unknown, incomplete or older than `maxAgeMs`. */
+  async topics(names: readonly string[], options: { maxAgeMs?: number; deadlineMs: number; signal: AbortSignal }): Promise<TopicMetadata[]> {
+    const oldMs = this.#context.clock.monotonicMs() - (options.maxAgeMs ?? MAX_AGE_MS)
     const wanted = names.filter((name) => {
       const cached = this.#topics.get(name)
       return !cached || cached.learntAtMs < oldMs || cached.metadata.errorCode !== 0 || cached.leaders.includes(undefined)

@@ -20,8 +20,8 @@ export interface KafkaClient {
   listOffsets(partitions: readonly TopicPartition[], which: 'earliest' | 'latest' | 'stable' | number): Promise<(TopicPartition & { offset: number; leaderEpoch: number })[]>
   /** Where the log of the leader that follows `leaderEpoch` ends: a position beyond it has diverged (KIP-320). */
   endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<{ leaderEpoch: number; endOffset: number }>
-  /** Metadata of topics, from a cache that is refreshed when a leader moved. A topic that is not there has an `errorCode`. */
-  topics(names: readonly string[]): Promise<TopicMetadata[]>
+  /** Metadata of topics, from a cache that is refreshed when a leader moved, or when it is older than `maxAgeMs` (default 60,000). A topic that is not there has an `errorCode`. */
+  topics(names: readonly string[], options?: { maxAgeMs?: number }): Promise<TopicMetadata[]>
   close(): Promise<void>
 }
 

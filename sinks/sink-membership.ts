@@ -83,7 +83,7 @@ export class SinkMembership {
   /** Asks for the partition counts, again and again. Topics that are not there yet have none. */
   async #look(): Promise<void> {
     try {
-      const topics = await this.#options.client.topics(this.#options.topics)
+      const topics = await this.#options.client.topics(this.#options.topics, { maxAgeMs: REFRESH_MS })
       const counts = new Map(topics.map((topic) => [topic.name, topic.errorCode === 0 ? topic.partitions.length : 0]))
       const changed = [...counts].some(([name, count]) => this.#partitionCounts.get(name) !== count)
       const known = this.#partitionCounts.size > 0

@@ -15,6 +15,8 @@ import { ModelFetcher } from './model-fetcher.ts'
 import { ModelGroup } from './model-group.ts'
 import { ModelLog } from './model-log.ts'
 
+const LEADER_NOT_AVAILABLE = 5
+
 /** Places where a test can hold, or fail, what is asked of the model. */
 export type ModelCall = 'initialise' | 'produce' | 'offsets' | 'end' | 'committedOffsets' | 'listOffsets' | 'leave'
 
@@ -33,6 +35,8 @@ export class ModelKafka implements KafkaClient {
   readonly hooks: { [call in ModelCall]?: ModelHook | undefined } = {}
   /** What reached the model, in order. */
   readonly journal: string[] = []
+  /** What brokers say of input topics. */
+  readonly metadata = new Map<string, { topicId?: string; partitions?: number; errorCode?: number }>()
   readonly topicConfigs = new Map<string, string>([['delete.retention.ms', '604800000']])
   readonly #logs = new Map<string, ModelLog>()
   readonly #fetchers = new Set<ModelFetcher>()
@@ -171,8 +175,13 @@ export class ModelKafka implements KafkaClient {
     return log.epochEnd ?? { leaderEpoch, endOffset: log.end }
   }
 
-  topics(): Promise<TopicMetadata[]> {
-    throw new Error('the engine asks for no metadata')
+  /** Of a topic that a test says nothing of nothing is known yet. */
+  async topics(names: readonly string[]): Promise<TopicMetadata[]> {
+    return names.map((name) => {
+      const { topicId = '', partitions = 0, errorCode = 0 } = this.metadata.get(name) ?? { errorCode: LEADER_NOT_AVAILABLE }
+      const of = (partition: number) => ({ partition, errorCode: 0, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1] })
+      return { name, topicId, errorCode, internal: false, partitions: Array.from({ length: partitions }, (_, partition) => of(partition)) }
+    })
   }
 
   async close(): Promise<void> {}

@@ -1,3 +1,4 @@
+import { Kafka, logLevel } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ApplicationTopology } from '../../engine/application-topology.ts'
 import { StreamThread, type ThreadEvent } from '../../engine/stream-thread.ts'
@@ -23,6 +24,7 @@ interface Running {
   readonly lossy: LossyBroker
   readonly ended: Promise<unknown>
   readonly wire: WireBroker
+  readonly client: BrokerKafkaClient
 }
 
 describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () => {
@@ -78,6 +80,21 @@ describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () =
     expect(await second?.ended).toBe('ended')
   }, 900_000)
 
+  test('an input topic that grows ends the thread, which names it; what was counted stays', async () => {
+    const stores = new ModelStores()
+    const one = start('one', stores)
+    await client.producer().produce([batch(0, ['a', 'a'])])
+    await until('it is counted', async () => one.thread.snapshot().recordsCommitted === 2)
+    const foreign = new Kafka({ brokers: bootstrap ?? [], logLevel: logLevel.NOTHING }).admin()
+    await foreign.connect()
+    await foreign.createPartitions({ topicPartitions: [{ topic: names.in, count: PARTITIONS + 2 }] })
+    await foreign.disconnect()
+    // Whatever its client learns of the topic, the thread sees within a second.
+    await until('the brokers tell of it', async () => (await one.client.topics([names.in], { maxAgeMs: 0 })).some(({ partitions }) => partitions.length > PARTITIONS))
+    expect(await one.ended).toMatchObject({ name: 'StreamThreadFatalError', message: expect.stringContaining(`input topic ${names.in} has 5 partitions now, and had 3`) })
+    expect((await read(names.out)).map(({ value }) => value)).toEqual(['1', '2'])
+  }, 60_000)
+
   function connect() {
     const wire = new WireBroker({ bootstrap: bootstrap ?? [], clientId: 'test', clock: systemClock })
     const made = new BrokerKafkaClient({ broker: wire, clock: systemClock, random: systemRandom })
@@ -115,7 +132,7 @@ describe.skipIf(bootstrap === undefined)('stream threads on a real broker', () =
         await ended
       },
     })
-    return { thread, lossy, ended, wire }
+    return { thread, lossy, ended, wire, client: own }
   }
 
   /** Nothing that it sends arrives any more; the group and the coordinator of its transactions hear nothing. */
