@@ -50,6 +50,8 @@ export type Fault =
   | { readonly kind: 'database'; readonly atMs: number; readonly trouble: DatabaseTrouble; readonly forMs: number }
   /** A changelog is compacted. */
   | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
+  /** An input topic gets more partitions. That is the end of the application: every stream thread has to stop and name it. */
+  | { readonly kind: 'grow'; readonly atMs: number; readonly pick: number; readonly by: number }
 
 export type DiskLoss = 'kept' | 'power-cut' | 'lost'
 export type FaultKind = Fault['kind']
@@ -98,6 +100,14 @@ export function drawFaults(random: SeededRandom, options: FaultOptions): Fault[]
   return faults.sort((a, b) => a.atMs - b.atMs)
 }
 
+/** Of so many worlds an input topic grows: whatever would have happened after that is not rehearsed. */
+const GROWTH_SHARE = 1 / 20
+
+/** Drawn apart from the others, whose draws it must not shift. */
+export function drawGrowth(random: SeededRandom, options: FaultOptions): Fault[] {
+  return random.chance(GROWTH_SHARE) ? [draw('grow', random, options)] : []
+}
+
 const DAY_MS = 86_400_000
 /** Of what is drawn so much is a scene. */
 const SCENE_SHARE = 0.35
@@ -141,6 +151,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'companion-pause': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs: pausedMs }
     case 'database': return { kind, atMs, trouble: random.pick(['away', 'silent', 'restarting']), forMs }
     case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
+    case 'grow': return { kind, atMs, pick: random.integer(0, 1_000_000), by: random.integer(1, 4) }
   }
 }
 

@@ -12,6 +12,8 @@ export class Outside {
   readonly #cluster: SimulatedCluster
   readonly #scheduler: Scheduler
   readonly #partitionCounts: ReadonlyMap<string, number>
+  /** Topics that have more partitions by now than the application knows. */
+  readonly #grown = new Map<string, number>()
 
   constructor({ cluster, scheduler, partitionCounts }: { cluster: SimulatedCluster; scheduler: Scheduler; partitionCounts: ReadonlyMap<string, number> }) {
     this.#cluster = cluster
@@ -24,7 +26,7 @@ export class Outside {
     const byPartition = new Map<string, TopicPartition & { records: InputRecord[] }>()
     for (const record of records) {
       const { topic, key } = record
-      const partition = record.partition ?? (key === null ? 0 : partitionOf(murmur2(key, 0, key.length), this.#partitionCounts.get(topic) ?? 1))
+      const partition = record.partition ?? (key === null ? 0 : this.#partitionOf(topic, key))
       const at = byPartition.get(`${topic}-${partition}`)
       if (at === undefined) byPartition.set(`${topic}-${partition}`, { topic, partition, records: [record] })
       else at.records.push(record)
@@ -32,7 +34,7 @@ export class Outside {
     for (const part of byPartition.values()) await this.#append(part, outcome)
   }
 
-  /** Every committed record of the topics, by topic, partition and offset. */
+  /** Every committed record of the topics, by topic, partition and offset; partitions that were added are left out. */
   read(topics: readonly string[]): SimulatedRecord[] {
     return this.partitionsOf(topics).flatMap(({ topic, partition }) =>
       this.#cluster
@@ -40,6 +42,18 @@ export class Outside {
         .committed()
         .map(({ offset, timestamp, key = null, value = null, headers }) => ({ topic, partition, offset, timestamp, key, value, headers: headers.map((header) => ({ key: header.key, value: header.value ?? null })) })),
     )
+  }
+
+  /** From now on keys that belong to one of the partitions that were added go there. The others stay where they are: what the application commits before it stops is still what the model says. */
+  grown(topic: string, partitions: number): void {
+    this.#grown.set(topic, partitions)
+  }
+
+  #partitionOf(topic: string, key: Buffer): number {
+    const hash = murmur2(key, 0, key.length)
+    const known = this.#partitionCounts.get(topic) ?? 1
+    const now = partitionOf(hash, this.#grown.get(topic) ?? known)
+    return now < known ? partitionOf(hash, known) : now
   }
 
   pause(forMs: number): Promise<void> {

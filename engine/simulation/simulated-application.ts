@@ -50,6 +50,8 @@ export interface SimulatedApplication {
   readonly workload: (random: SeededRandom) => () => InputRecord
   /** What is wrong with the outputs, one line each; none: nothing. */
   readonly check: (result: RunResult) => readonly string[]
+  /** Whether its input topics may grow, now and then. The application ends with that, and `check` gets the inputs that were processed until then. Default: they do not. */
+  readonly mayGrow?: boolean
   /** Another program in the same world, such as a sink. */
   readonly companion?: Companion | undefined
 }

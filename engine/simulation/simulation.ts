@@ -1,6 +1,6 @@
 import { changelogTopic } from '../application-topology.ts'
 import { decodePartitionTime } from '../partition-time.ts'
-import { drawFaults, type Fault, describeFault, endOf } from './faults.ts'
+import { describeFault, drawFaults, drawGrowth, endOf, type Fault } from './faults.ts'
 import type { ClientFactory, SimulatedApplication, SimulatedRecord } from './simulated-application.ts'
 import { LivelockError, Scheduler } from './scheduler.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -42,6 +42,8 @@ export interface SimulationOutcome {
 const RECOVERY_BOUND_MS = 180_000
 /** ... and this for each record: behind one that the broker refused they may have to go one by one. */
 const BOUND_PER_RECORD_MS = 200
+/** An input topic has grown, and nothing else is wrong any more: by then each instance has ended for it. */
+const GROWTH_BOUND_MS = 30_000
 const POLL_MS = 250
 
 /** Runs one seed: the application with its input, under the faults, until all is processed; then everything is compared. */
@@ -55,7 +57,9 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
   const { records: leastRecords, faults: leastFaults } = options.least ?? { records: 200, faults: 5 }
   const count = options.records ?? Math.floor(random.logarithmic(leastRecords, Math.max(3_000, 1.5 * leastRecords)))
   const faultCount = random.integer(leastFaults, Math.max(30, leastFaults + 10))
-  const faults = options.faults ?? drawFaults(random.fork('faults'), { ...world.shape, durationMs, count: faultCount })
+  const drawn = { ...world.shape, durationMs, count: faultCount }
+  const growth = application.mayGrow === true ? drawGrowth(random.fork('growth'), drawn) : []
+  const faults = options.faults ?? [...drawFaults(random.fork('faults'), drawn), ...growth]
   trace.add('world', `seed ${options.seed}: ${application.name}, ${world.describe()}, ${count} records in ${(durationMs / 1000).toFixed(1)} s`)
   for (const fault of faults) trace.add('world', describeFault(fault))
   const run = new SimulationRun({ world, application, faults, count, durationMs, random, trace })
@@ -111,8 +115,9 @@ class SimulationRun {
     this.#isFed = true
     world.heal()
     trace.add('world', 'healed')
-    if (!(await this.#until('the last fault', () => this.#left()))) return
-    trace.add('world', 'drained')
+    const isOver = world.growth === undefined ? await this.#until('the last fault', () => this.#left()) : await this.#until('the last fault', () => this.#unaware(), GROWTH_BOUND_MS)
+    if (!isOver) return
+    trace.add('world', world.growth === undefined ? 'drained' : 'every instance has ended')
     await world.end()
     if (!(await this.#until('the application has ended', () => this.#openTransactions()))) return
     if (!(await this.#companionsDone())) return
@@ -130,9 +135,8 @@ class SimulationRun {
   }
 
   /** Waits until nothing is left to be done; not for ever. */
-  async #until(since: string, left: () => readonly string[]): Promise<boolean> {
-    const { world, count } = this.#options
-    const boundMs = RECOVERY_BOUND_MS + BOUND_PER_RECORD_MS * count
+  async #until(since: string, left: () => readonly string[], boundMs = RECOVERY_BOUND_MS + BOUND_PER_RECORD_MS * this.#options.count): Promise<boolean> {
+    const { world } = this.#options
     const deadlineMs = world.scheduler.monotonicMs() + boundMs
     for (;;) {
       const all = left()
@@ -193,6 +197,12 @@ class SimulationRun {
     return left
   }
 
+  /** Instances that have not ended although an input topic has grown. */
+  #unaware(): string[] {
+    const { instances, growth } = this.#options.world
+    return growth === undefined ? [] : instances.filter(({ name }) => !growth.ended.has(name)).map(({ name }) => `${name} has not noticed that ${growth.topic} has ${growth.now} partitions`)
+  }
+
   #openTransactions(): string[] {
     const { world } = this.#options
     return world.outside.partitionsOf(world.allTopics).flatMap(({ topic, partition }) => {
@@ -203,13 +213,26 @@ class SimulationRun {
 
   async #check(): Promise<void> {
     const { world, application, trace } = this.#options
-    const inputs = world.outside.read(world.inputTopics)
+    const inputs = this.#processedInputs()
     const outputs = world.outside.read(world.outputTopics)
     trace.add('world', `${inputs.length} inputs, ${outputs.length} outputs`)
     const result = { inputs, outputs, processing: world.processing }
     this.violations.push(...application.check(result), ...(application.companion?.check(result) ?? []))
     this.#checkPartitionTimes(inputs)
     await this.#checkStores()
+  }
+
+  /** All input; where the application has ended before it was through, what it has committed as processed, and what came of it must be neither more nor less. */
+  #processedInputs(): SimulatedRecord[] {
+    const { world, application } = this.#options
+    const { growth } = world
+    const inputs = world.outside.read(world.inputTopics)
+    if (growth === undefined) return inputs
+    const committed = world.cluster.committedOffsets(application.applicationId)
+    for (let partition = growth.before; partition < growth.now; partition++) {
+      if (committed.has(`${growth.topic}-${partition}`)) this.violations.push(`${growth.topic}-${partition} was added while the application ran, and an offset of it is committed`)
+    }
+    return inputs.filter(({ topic, partition, offset }) => offset < (committed.get(`${topic}-${partition}`)?.offset ?? 0))
   }
 
   /** With each offset goes the highest timestamp below it. */
@@ -235,17 +258,19 @@ class SimulationRun {
     const prefixBytes = new Map(stores.map(({ name, prefixBytes: bytes = 0 }) => [name, bytes]))
     const records = world.outside.read([...changelogs.values()])
     const ends = new Map(world.outside.partitionsOf([...changelogs.values()]).map(({ topic, partition }) => [`${topic}-${partition}`, world.cluster.log(topic, partition).end]))
+    if (this.#isFed) this.#options.trace.add('world', `${records.length} changelog records in ${changelogs.size} stores`)
     const complete = new Set<string>()
     for (const { name, disk } of world.instances) {
       const report = await checkStores({ name, disk, scheduler: world.scheduler, changelogs, records, prefixBytes, tombstoneRetentionMs: world.shape.tombstoneRetentionMs, ends })
       this.violations.push(...report.violations)
       for (const at of report.complete) complete.add(at)
     }
+    // What ends in the middle of a commit may leave a store behind that the next start would bring up.
+    if (world.growth !== undefined) return
     for (const { topic, partition } of records) {
       const at = `${topic}-${partition}`
       if (!complete.has(at)) this.violations.push(`no store holds all of ${at}`)
       complete.add(at)
     }
-    if (this.#isFed) this.#options.trace.add('world', `${records.length} changelog records in ${changelogs.size} stores`)
   }
 }

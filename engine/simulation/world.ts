@@ -31,6 +31,15 @@ export interface WorldShape {
   readonly markerMs?: readonly [number, number]
 }
 
+/** An input topic has more partitions than the application was started with. */
+export interface Growth {
+  readonly topic: string
+  readonly before: number
+  readonly now: number
+  /** Instances of which a stream thread has ended for this reason. */
+  readonly ended: Set<string>
+}
+
 const DAY_MS = 86_400_000
 const PAUSED_BEHIND_MS = 40
 /** A thread whose disk is full or broken may end; the supervisor starts it again. What such a time has left behind it may meet a little later, too. */
@@ -46,6 +55,7 @@ export class World {
   readonly database: SimulatedDatabase
   readonly topology: ApplicationTopology
   readonly violations: string[] = []
+  growth: Growth | undefined
   readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean }
   readonly #options: WorldOptions
   readonly #settings: InstanceSettings
@@ -280,6 +290,7 @@ export class World {
         this.#strangers.push(stranger)
         return void stranger.run(fault)
       }
+      case 'grow': return this.#grow(fault)
       case 'companion-kill': return this.#companion(fault.pick)?.kill(fault.downMs)
       case 'companion-pause': return this.#pause(this.#companion(fault.pick)?.process, fault.forMs)
       case 'database':
@@ -290,6 +301,15 @@ export class World {
         if (topic !== '') cluster.compact(topic, partition)
       }
     }
+  }
+
+  #grow({ pick, by }: { pick: number; by: number }): void {
+    const { topic } = this.#picked(pick, this.inputTopics)
+    const before = this.topology.partitionCounts.get(topic) ?? 0
+    if (this.growth !== undefined) return
+    this.growth = { topic, before, now: before + by, ended: new Set() }
+    this.cluster.addPartitions(topic, before + by)
+    this.outside.grown(topic, before + by)
   }
 
   #companion(pick: number): CompanionMachine | undefined {
@@ -340,6 +360,8 @@ export class World {
   }
 
   #threadFailed(name: string, reason: Error): void {
+    const { growth } = this
+    if (growth !== undefined && reason.message.startsWith(`input topic ${growth.topic} has ${growth.now} partitions now, and had ${growth.before} `)) return void growth.ended.add(name)
     if (this.scheduler.monotonicMs() > (this.#excusedUntilMs.get(name) ?? 0)) this.violations.push(`the stream thread of ${name} ended: ${reason.message}`)
   }
 }

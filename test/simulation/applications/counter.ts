@@ -91,6 +91,7 @@ export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}
       return (): InputRecord => ({ topic: 'in', ageMs: ageMs(), key: Buffer.from(`k${key()}`), value: Buffer.from(draw()) })
     },
     check: (result) => checkCounts(result, stateless),
+    mayGrow: true,
     companion: sink ? sinkOf('out') : undefined,
   }
 }

@@ -38,6 +38,7 @@ export function trades(random: SeededRandom): SimulatedApplication {
       }
     },
     check: (result) => checkTrades(result, partitions),
+    mayGrow: true,
   }
 }
 

@@ -277,4 +277,10 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `if (result.outcomes[index] === 'applied') listener.applied(write)`,
     replace: `if (result.outcomes[index] !== undefined) listener.applied(write)`,
   },
+  {
+    name: 'nobody notices that an input topic has grown',
+    file: 'engine/source-watch.ts',
+    find: 'if (partitions.length <= expected) return undefined',
+    replace: 'if (partitions.length >= expected) return undefined',
+  },
 ]
