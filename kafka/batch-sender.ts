@@ -145,14 +145,14 @@ export class BatchSender {
   }
 
   #produce(node: number, group: readonly PartitionQueue[]): void {
-    const { broker, lane, transactionalId, deliveryTimeoutMs } = this.#options
+    const { broker, lane, transactionalId, deliveryTimeoutMs, identity } = this.#options
     // flush has seen a head in each of these queues
     const heads = group.map((queue) => queue.pending[0] as Outgoing)
     const partitions = heads.map(({ batch }) => ({ topic: batch.topic, partition: batch.partition, records: [batch.bytes] }))
     group.forEach((queue, i) => {
       queue.underWay = heads[i]
     })
-    const request = { transactionalId, transactionsV2: transactionalId !== undefined, timeoutMs: deliveryTimeoutMs, partitions }
+    const request = { transactionalId, transactionsV2: identity()?.transactionsV2 === true, timeoutMs: deliveryTimeoutMs, partitions }
     broker.produce(node, lane, request).then(
       (response) => this.#answered(group, heads, response),
       (error: unknown) => this.#unanswered(group, heads, error),

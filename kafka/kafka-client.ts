@@ -18,7 +18,7 @@ import { askLeaders, type LeaderAnswer } from './leader-requests.ts'
 import { Leaders } from './leaders.ts'
 import { IdempotentProducer } from './producer.ts'
 import type { RetryContext } from './retry-pace.ts'
-import { TransactionsV2Producer } from './transactional-producer.ts'
+import { KafkaTransactionalProducer } from './transactional-producer.ts'
 
 /** How long a look-up is repeated while brokers are away. */
 const LOOKUP_TIMEOUT_MS = 60_000
@@ -49,7 +49,7 @@ export class BrokerKafkaClient implements KafkaClient {
   }
 
   transactionalProducer(options: TransactionalProducerOptions): TransactionalProducer {
-    return this.#keep(new TransactionsV2Producer(this.#dependencies, options))
+    return this.#keep(new KafkaTransactionalProducer(this.#dependencies, options))
   }
 
   producer(): Producer {

@@ -81,7 +81,7 @@ export class OffsetSender {
   async #deliver(offsets: readonly OffsetToCommit[], generation: GroupGeneration, identity: ProducerIdentity, round: number): Promise<void> {
     const { broker, coordinators, context, lane, transactionalId, deliveryTimeoutMs } = this.#options
     const { groupId, generationId, memberId, groupInstanceId } = generation
-    const { producerId, producerEpoch } = identity
+    const { producerId, producerEpoch, transactionsV2 } = identity
     const limits = { deadlineMs: deliveryTimeoutMs, signal: this.#abort.signal }
     const pace = new RetryPace(context, limits)
     const briefPace = new RetryPace(context, { ...limits, ...BRIEF })
@@ -95,7 +95,7 @@ export class OffsetSender {
       if (node !== undefined) {
         const request: TxnOffsetCommitRequest = {
           transactionalId,
-          transactionsV2: true,
+          transactionsV2,
           producerId,
           producerEpoch,
           groupId,
@@ -117,6 +117,7 @@ export class OffsetSender {
           if (!(error instanceof ConnectionLostError)) throw error
           coordinators.forget('group', groupId, node)
           reason = error
+          if (!transactionsV2) throw mayComeLate(`TxnOffsetCommit of ${transactionalId} for group ${groupId}`, error)
         }
       }
       if (await (brief ? briefPace : pace).pause()) continue
@@ -147,4 +148,12 @@ function worst(refused: ReadonlyMap<OffsetToCommit, number>, message: string): K
   const errors = [...new Set(refused.values())].map((code) => kafkaError(code, message))
   const rank = ({ code, scope }: KafkaError) => (code === CONCURRENT_TRANSACTIONS ? PASSING.length : PASSING.indexOf(scope))
   return errors.sort((a, b) => rank(a) - rank(b))[0]
+}
+
+/**
+ * Transactions V1: it may still be on its way, and offsets have no sequence numbers. Were this transaction committed, it could be taken for a part of a later one under the same epoch and set the group
+ * back. The abort writes the next epoch where the group has its offsets, and there it is refused.
+ */
+function mayComeLate(what: string, { message }: ConnectionLostError): KafkaError {
+  return new KafkaError({ code: REQUEST_TIMED_OUT, errorName: 'REQUEST_TIMED_OUT', scope: 'abort' }, `${what} was not answered (${message}) and may come late: with transactions V1 this transaction has to be aborted`)
 }

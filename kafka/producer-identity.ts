@@ -2,6 +2,8 @@
 export interface ProducerIdentity {
   readonly producerId: number
   readonly producerEpoch: number
+  /** Its transactions follow V2 (KIP-890). */
+  readonly transactionsV2: boolean
   readonly sequences: Map<string, number>
 }
 

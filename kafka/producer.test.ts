@@ -91,6 +91,6 @@ test('no broker to be found: the batches wait, and are given up at the delivery 
 })
 
 test('sequence numbers wrap to 0 after 2^31-1', () => {
-  const identity = { producerId: 1, producerEpoch: 0, sequences: new Map([['out-0', 2 ** 31 - 2]]) }
+  const identity = { producerId: 1, producerEpoch: 0, transactionsV2: true, sequences: new Map([['out-0', 2 ** 31 - 2]]) }
   expect([takeSequence(identity, 'out-0', 4), takeSequence(identity, 'out-0', 1)]).toEqual([2 ** 31 - 2, 2])
 })

@@ -68,7 +68,7 @@ export class IdempotentProducer implements Producer {
     try {
       while (!this.#identity && this.#batches.outstanding > 0) {
         const answer = await this.#attempt()
-        if (answer) this.#identity = { ...answer, sequences: new Map() }
+        if (answer) this.#identity = { ...answer, transactionsV2: false, sequences: new Map() }
         else if (!(await pace.pause())) break
         this.#batches.flush()
       }

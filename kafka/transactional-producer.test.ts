@@ -8,7 +8,7 @@ import { ScriptedBroker } from '../test/support/scripted-broker.ts'
 import { VirtualClock } from '../test/support/virtual-clock.ts'
 import { Coordinators } from './coordinators.ts'
 import { Leaders } from './leaders.ts'
-import { TransactionsV2Producer } from './transactional-producer.ts'
+import { KafkaTransactionalProducer } from './transactional-producer.ts'
 
 const GENERATION: GroupGeneration = { groupId: 'trades', generationId: 3, memberId: 'm1', groupInstanceId: 'i1' }
 const OFFSETS = [
@@ -25,7 +25,7 @@ async function setUp(options: Partial<TransactionalProducerOptions> = {}) {
   const context = { clock, random: systemRandom, broker }
   const leaders = new Leaders(context)
   const coordinators = new Coordinators(context)
-  const producer = new TransactionsV2Producer({ ...context, leaders, coordinators }, { transactionalId: 'app-a', ...options })
+  const producer = new KafkaTransactionalProducer({ ...context, leaders, coordinators }, { transactionalId: 'app-a', ...options })
   await producer.initialise()
   await leaders.refresh(['out'])
   await coordinators.look('group', 'trades')
@@ -50,7 +50,7 @@ test('one request a leader, sequences from 0 in every transaction, the next epoc
   const ended = producer.end('commit')
   await clock.settle()
   const end = broker.next('endTxn')
-  expect(end.args[1]).toEqual({ transactionalId: 'app-a', producerId: 7, producerEpoch: 0, committed: true })
+  expect(end.args[1]).toEqual({ transactionalId: 'app-a', producerId: 7, producerEpoch: 0, committed: true, transactionsV2: true })
   end.answer(done)
   await ended
   void producer.produce([batch(0, 3)])
@@ -175,7 +175,7 @@ test('an unknown outcome of EndTxn is resolved by asking again, with the same id
   broker.next('endTxn').answer({ errorCode: 16, producerId: -1, producerEpoch: -1 })
   await clock.advance(200)
   const third = broker.next('endTxn')
-  expect(third.args).toEqual([3, { transactionalId: 'app-a', producerId: 7, producerEpoch: 0, committed: true }])
+  expect(third.args).toEqual([3, { transactionalId: 'app-a', producerId: 7, producerEpoch: 0, committed: true, transactionsV2: true }])
   third.answer({ errorCode: 51, producerId: -1, producerEpoch: -1 })
   await clock.advance(10)
   broker.next('endTxn').answer(done)
@@ -279,12 +279,6 @@ test('initialise gives up what was under way, and late answers to it change noth
   expect(broker.waiting('produce')).toBe(0)
   request.answer(produced({ 'out-0': 9 }))
   expect(await anew).toEqual([9])
-})
-
-test('a cluster without transactions V2 is told so', async () => {
-  const { broker, producer } = await setUp()
-  broker.script.features = () => ({ finalised: new Map(), transactionsV2: false })
-  await expect(producer.initialise()).rejects.toThrow('the cluster does not have transactions V2 (KIP-890)')
 })
 
 test('close ends every wait', async () => {

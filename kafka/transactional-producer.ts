@@ -8,31 +8,36 @@ import type { Leaders } from './leaders.ts'
 import { OffsetSender } from './offset-sender.ts'
 import type { ProducerIdentity } from './producer-identity.ts'
 import { type RetryContext, untilReached } from './retry-pace.ts'
+import { TransactionAdmission } from './transaction-admission.ts'
 
 type State = 'uninitialised' | 'initialising' | 'ready' | 'in-transaction' | 'ending' | 'failed' | 'closed'
 
 /** Calls that a state allows; `initialise` and `close` are always allowed, but not after `close`. */
 const PRODUCING: readonly State[] = ['ready', 'in-transaction']
 
-const UNSUPPORTED_VERSION = 35
-
 /**
  * The producer of `TransactionalProducer`, states drawn there; `initialising` lies between any of them and `ready`.
  *
- * Since the epoch goes up with every EndTxn, and EndTxn is answered with the next one, sequence numbers start at 0 in every
- * transaction, and whatever an earlier transaction left on the way is refused by the broker for its epoch.
+ * `initialise` looks at what the cluster has, and until the next `initialise` it stays at that: a cluster with V2 understands V1.
+ *
+ * - V2 (KIP-890): the epoch goes up with every EndTxn, and EndTxn is answered with the next one. Sequence numbers start at 0 in every transaction, and whatever an earlier one left on the way is refused by
+ *   the broker for its epoch. The broker adds partitions and groups to the transaction by itself.
+ * - V1: epoch and sequence numbers go on over transactions; the rest is told in `TransactionAdmission`.
  */
-export class TransactionsV2Producer implements TransactionalProducer {
+export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly transactionalId: string
   readonly #broker: Broker
   readonly #context: RetryContext
   readonly #coordinators: Coordinators
   readonly #transactionTimeoutMs: number
+  readonly #deliveryTimeoutMs: number
   readonly #batches: BatchSender
   readonly #offsets: OffsetSender
   readonly #closing = new AbortController()
   #state: State = 'uninitialised'
   #identity: ProducerIdentity | undefined
+  /** With transactions V1. */
+  #admission: TransactionAdmission | undefined
   /** Why this transaction can no longer commit. A failure that nobody awaited counts too. */
   #poison: KafkaError | undefined
   /** Goes up with `initialise`: what an earlier life of this producer still learns must not touch this one. */
@@ -45,12 +50,13 @@ export class TransactionsV2Producer implements TransactionalProducer {
     this.#context = dependencies
     this.#coordinators = coordinators
     this.#transactionTimeoutMs = options.transactionTimeoutMs ?? 10_000
+    this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? this.#transactionTimeoutMs
     const shared = {
       broker,
       context: dependencies,
       lane: options.transactionalId,
       transactionalId: options.transactionalId,
-      deliveryTimeoutMs: options.deliveryTimeoutMs ?? this.#transactionTimeoutMs,
+      deliveryTimeoutMs: this.#deliveryTimeoutMs,
       refused: (error: KafkaError) => this.#refused(error),
     }
     this.#batches = new BatchSender({ ...shared, leaders, identity: () => this.#identity })
@@ -64,9 +70,12 @@ export class TransactionsV2Producer implements TransactionalProducer {
     this.#state = 'initialising'
     this.#abandon('the producer was initialised anew')
     try {
-      const identity = await this.#askIdentity()
+      const { transactionsV2 } = await untilReached(this.#context, { signal: this.#closing.signal }, () => this.#broker.features())
+      const identity = await this.#askIdentity(NOBODY, { signal: this.#closing.signal })
       if (life !== this.#life) throw this.#stateError('initialise')
-      this.#begin(identity)
+      this.#identity = { ...identity, transactionsV2, sequences: new Map() }
+      this.#admission = transactionsV2 ? undefined : this.#newAdmission()
+      this.#begin()
       this.#state = 'ready'
     } catch (error) {
       if (life === this.#life) this.#fail(error)
@@ -78,15 +87,17 @@ export class TransactionsV2Producer implements TransactionalProducer {
     if (!PRODUCING.includes(this.#state)) return Promise.reject(this.#stateError('produce'))
     if (batches.length === 0) return Promise.resolve([])
     this.#state = 'in-transaction'
-    return this.#batches.send(batches)
+    const send = () => this.#batches.send(batches)
+    return this.#admission ? this.#admission.withPartitions(batches, send) : send()
   }
 
   commitOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void> {
-    const identity = this.#identity
-    if (!PRODUCING.includes(this.#state) || !identity) return Promise.reject(this.#stateError('commitOffsets'))
+    if (!PRODUCING.includes(this.#state)) return Promise.reject(this.#stateError('commitOffsets'))
     if (offsets.length === 0) return Promise.resolve()
     this.#state = 'in-transaction'
-    return this.#offsets.send(offsets, generation, identity)
+    // initialised: there is an identity, though not the same before and after the admission
+    const send = () => this.#offsets.send(offsets, generation, this.#identity as ProducerIdentity)
+    return this.#admission ? this.#admission.withGroup(generation.groupId, send) : send()
   }
 
   async end(outcome: 'commit' | 'abort'): Promise<void> {
@@ -112,46 +123,76 @@ export class TransactionsV2Producer implements TransactionalProducer {
     this.#abandon('the producer was closed')
   }
 
-  async #askIdentity(): Promise<{ producerId: number; producerEpoch: number }> {
-    await this.#demandTransactionsV2()
+  async #askIdentity(
+    known: { producerId: number; producerEpoch: number },
+    limits: { signal: AbortSignal; deadlineMs?: number },
+  ): Promise<{ producerId: number; producerEpoch: number }> {
     const { transactionalId } = this
+    const { producerId, producerEpoch } = known
+    const request = { transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs, producerId, producerEpoch }
     const answer = await this.#coordinators.ask({
       type: 'transaction',
       key: transactionalId,
-      send: (node) =>
-        this.#broker.initProducerId(node, { transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs, producerId: -1, producerEpoch: -1 }),
+      send: (node) => this.#broker.initProducerId(node, request),
       // 51 while the open transaction of an earlier producer is being aborted
       errorOf: ({ errorCode }) => errorCode,
-      signal: this.#closing.signal,
+      ...limits,
     })
     if (answer.errorCode !== 0) throw kafkaError(answer.errorCode, `InitProducerId of ${transactionalId}`)
-    return answer
+    return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+  }
+
+  #newAdmission(): TransactionAdmission {
+    return new TransactionAdmission({
+      broker: this.#broker,
+      coordinators: this.#coordinators,
+      transactionalId: this.transactionalId,
+      deliveryTimeoutMs: this.#deliveryTimeoutMs,
+      // initialised: there is one
+      identity: () => this.#identity as ProducerIdentity,
+      raiseEpoch: (limits) => this.#askIdentity(this.#identity ?? NOBODY, limits),
+      raised: (identity) => {
+        this.#identity = { ...identity, transactionsV2: false, sequences: new Map() }
+      },
+      refused: (error) => this.#refused(error),
+    })
   }
 
   /**
    * Until there is an answer, with the same id and epoch. Observed on 4.3.1: an EndTxn that succeeded has raised the epoch, and the same EndTxn
    * again, now one epoch behind, is answered with success and the same new epoch, also after the coordinator was restarted; with 51
    * while the markers are being written; the other outcome with 48, and a commit of what the coordinator aborted for its time-out with 48 too. So success
-   * always means this transaction and this outcome, and 48 that it was not committed.
+   * always means this transaction and this outcome, and 48 that it was not committed. With V1 the epoch is the same, and the same EndTxn again is answered in the same way, as long as no other
+   * transaction has begun.
    */
   async #endTransaction(outcome: 'commit' | 'abort', life: number): Promise<void> {
     const { transactionalId } = this
-    const { producerId, producerEpoch } = this.#identity as ProducerIdentity // in-transaction: there is one
+    const { producerId, producerEpoch, transactionsV2 } = this.#identity as ProducerIdentity // in-transaction: there is one
+    const admission = this.#admission
+    const request = { transactionalId, producerId, producerEpoch, committed: outcome === 'commit', transactionsV2 }
     const answer = await this.#coordinators.ask({
       type: 'transaction',
       key: transactionalId,
-      send: (node) => this.#broker.endTxn(node, { transactionalId, producerId, producerEpoch, committed: outcome === 'commit' }),
+      send: (node) => admission?.heard(this.#broker.endTxn(node, request)) ?? this.#broker.endTxn(node, request),
       errorOf: ({ errorCode }) => errorCode,
       signal: this.#closing.signal,
     })
     if (life !== this.#life) throw this.#stateError(`end('${outcome}')`)
+    // with V1 the coordinator may not have heard of the transaction at all
+    const wasNothing = outcome === 'abort' && answer.errorCode === INVALID_TXN_STATE && admission?.isEmpty === true
+    if (wasNothing) return this.#ended(outcome)
     if (answer.errorCode !== 0) throw kafkaError(answer.errorCode, `EndTxn(${outcome}) of ${transactionalId}`)
-    this.#begin(answer)
+    if (transactionsV2) this.#identity = { producerId: answer.producerId, producerEpoch: answer.producerEpoch, transactionsV2, sequences: new Map() }
+    this.#ended(outcome)
+  }
+
+  #ended(outcome: 'commit' | 'abort'): void {
+    this.#admission?.ended(outcome)
+    this.#begin()
     this.#state = 'ready'
   }
 
-  #begin({ producerId, producerEpoch }: { producerId: number; producerEpoch: number }): void {
-    this.#identity = { producerId, producerEpoch, sequences: new Map() }
+  #begin(): void {
     this.#poison = undefined
     this.#offsets.reset()
   }
@@ -170,7 +211,7 @@ export class TransactionsV2Producer implements TransactionalProducer {
         { ...owed, scope: 'abort' },
         `the transaction of ${transactionalId} cannot commit without the offsets that were refused (${owed.message})`,
       )
-    const outstanding = this.#batches.outstanding + this.#offsets.outstanding
+    const outstanding = this.#batches.outstanding + this.#offsets.outstanding + (this.#admission?.outstanding ?? 0)
     if (outstanding > 0)
       throw new Error(`end('commit') of ${transactionalId} was called with ${outstanding} requests unanswered: await produce and commitOffsets first`)
   }
@@ -189,17 +230,9 @@ export class TransactionsV2Producer implements TransactionalProducer {
 
   #abandon(why: string): void {
     const error = new KafkaError({ code: TRANSACTION_ABORTABLE, errorName: 'TRANSACTION_ABORTABLE', scope: 'abort' }, `${this.transactionalId}: ${why}`)
+    this.#admission?.giveUp(error)
     this.#batches.giveUp(error)
     this.#offsets.giveUp(error)
-  }
-
-  async #demandTransactionsV2(): Promise<void> {
-    const { transactionsV2 } = await untilReached(this.#context, { signal: this.#closing.signal }, () => this.#broker.features())
-    if (transactionsV2) return
-    throw new KafkaError(
-      { code: UNSUPPORTED_VERSION, errorName: 'UNSUPPORTED_VERSION', scope: 'fatal' },
-      'the cluster does not have transactions V2 (KIP-890): run Kafka 4.0 or later and set the feature transaction.version to 2 (kafka-features.sh upgrade)',
-    )
   }
 
   #stateError(call: string): KafkaError {
@@ -212,3 +245,5 @@ export class TransactionsV2Producer implements TransactionalProducer {
 
 const TRANSACTION_ABORTABLE = 120
 const INVALID_TXN_STATE = 48
+/** InitProducerId asks for a new life, whoever had the id before. */
+const NOBODY = { producerId: -1, producerEpoch: -1 }

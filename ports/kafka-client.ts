@@ -99,7 +99,7 @@ export interface OutgoingBatch extends TopicPartition {
 }
 
 /**
- * A transactional producer, transactions V2 (KIP-890: partitions are added by Produce, the epoch goes up with every EndTxn).
+ * A transactional producer. Whether its transactions are V2 (KIP-890: partitions are added by Produce, the epoch goes up with every EndTxn) or V1 is what `initialise` finds in the cluster.
  *
  * ```
  * uninitialised -> ready -> in-transaction -> ending -> ready
@@ -116,7 +116,7 @@ export interface TransactionalProducer {
    * Retriable answers are retried for those partitions only, with the same sequence numbers. Rejects with `RecordRefusedError` for 10, 32 and 87.
    */
   produce(batches: readonly OutgoingBatch[]): Promise<number[]>
-  /** Adds offsets to the transaction. Called without awaiting `produce`, it travels behind it on the same connection. */
+  /** Adds offsets to the transaction. Called without awaiting `produce`, it travels behind it on the same connection. With V1 it rejects with the scope `abort` where it was not answered. */
   commitOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void>
   /**
    * EndTxn. An unknown outcome is resolved by repeating it with the same id and epoch until there is an answer, so it rejects only
