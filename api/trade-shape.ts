@@ -6,6 +6,8 @@ import { badRequest, type ProblemError, type ProblemPart } from './problem.ts'
 const identifier = (description: string, example: string) => Type.String({ minLength: 1, maxLength: ID_CODE_POINTS, pattern: '^[^\\u0000]*$', description, examples: [example] })
 const day = (description: string, example: string) => Type.String({ format: 'date', description, examples: [example] })
 
+export const TRADE_EXAMPLE = { trade_id: 'T1', version: 1, counterparty_id: 'CP-1', book_id: 'B1', maturity_date: '2027-05-20', created_date: '2026-12-11' }
+
 /** A trade, as producers send it. */
 export const TradeSchema = Type.Object(
   {
@@ -21,7 +23,7 @@ export const TradeSchema = Type.Object(
     title: 'Trade',
     description: 'A trade. Unknown fields are kept and passed on, numbers with all their digits; expired, last_updated and expired_at are ignored.',
     additionalProperties: true,
-    examples: [{ trade_id: 'T1', version: 1, counterparty_id: 'CP-1', book_id: 'B1', maturity_date: '2027-05-20', created_date: '2026-12-11' }],
+    examples: [TRADE_EXAMPLE],
   },
 )
 

@@ -6,8 +6,8 @@ import { ArraySplitter, BrokenBodyError, LineSplitter } from '../batch/item-spli
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { preferredWaitS } from '../prefer.ts'
 import { badRequest, problemBody, ProblemError, problemOf, ProblemAnswer, ProblemSchema } from '../problem.ts'
-import { checkTrade, TradeSchema } from '../trade-shape.ts'
-import { refusalProblem, RequestSchema, requestBody } from './outcome.ts'
+import { checkTrade, TRADE_EXAMPLE, TradeSchema } from '../trade-shape.ts'
+import { PENDING_EXAMPLE, refusalProblem, RequestSchema, requestBody } from './outcome.ts'
 import { header, traceHeaders } from './trades.ts'
 
 const NDJSON = 'application/x-ndjson'
@@ -23,7 +23,7 @@ const ITEM_OF = '\u2192'
 
 const ResultSchema = Type.Object(
   { index: Type.Integer({ description: 'Position in the body, from 0' }), status: Type.Integer({ description: 'As if the item had been sent alone' }), request: Type.Optional(RequestSchema), problem: Type.Optional(ProblemSchema) },
-  { title: 'Batch result' },
+  { title: 'Batch result', examples: [{ index: 0, status: 202, request: PENDING_EXAMPLE }] },
 )
 
 /** POST of many trades in one body, of any length: it is worked off while it comes. */
@@ -38,8 +38,8 @@ export function batchRoutes(server: GatewayServer, gateway: Gateway): void {
       description: 'A JSON array, or NDJSON, of any length. One result an item, in the order given, while the body comes. With an Idempotency-Key each item is claimed under the key and its position.',
       tags: ['trades'],
       headers: Type.Object({ prefer: Type.Optional(Type.String({ examples: ['wait=2'] })), 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }),
-      body: { content: { 'application/json': { schema: Type.Array(TradeSchema, { minItems: 1 }) }, [NDJSON]: { schema: TradeSchema } } },
-      response: { 207: { description: 'In the form in which the trades came', content: { 'application/json': { schema: Type.Object({ results: Type.Array(ResultSchema) }) }, [NDJSON]: { schema: ResultSchema } } }, 400: ProblemAnswer, 415: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
+      body: { content: { 'application/json': { schema: Type.Array(TradeSchema, { minItems: 1 }), example: [TRADE_EXAMPLE] }, [NDJSON]: { schema: TradeSchema } } },
+      response: { 207: { description: 'In the form in which the trades came', content: { 'application/json': { schema: Type.Object({ results: Type.Array(ResultSchema) }), example: { results: [{ index: 0, status: 202, request: PENDING_EXAMPLE }] } }, [NDJSON]: { schema: ResultSchema } } }, 400: ProblemAnswer, 415: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
     },
     // Each item is checked as bytes, when it comes.
     validatorCompiler: (route) => (route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)),

@@ -17,7 +17,7 @@ const DEFAULT_LIMIT = 50
 const LAST_MOMENT_MS = 8_640_000_000_000_000
 /** Of each kind, in a timeline. */
 const TIMELINE_LIMIT = 500
-const Word = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z_]+$' })
+const word = (example: string) => Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z_]+$', examples: [example] })
 const Moment = Type.String({ format: 'date-time', description: 'ISO 8601', examples: ['2026-12-11T00:00:00Z'] })
 const Entry = Type.Object({ id: Type.String(), timestamp: Type.String({ format: 'date-time' }) }, { additionalProperties: true })
 const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
@@ -33,10 +33,10 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { trades, e
       headers: ConsistencyHeader,
       querystring: Type.Object(
         {
-          trade_id: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$' })),
-          action: Type.Optional(Word),
-          status: Type.Optional(Word),
-          outcome: Type.Optional(Word),
+          trade_id: Type.Optional(TradeIdParams.properties.id),
+          action: Type.Optional(word('CREATE')),
+          status: Type.Optional(word('success')),
+          outcome: Type.Optional(word('CREATED')),
           from: Type.Optional(Moment),
           to: Type.Optional(Moment),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: DEFAULT_LIMIT })),

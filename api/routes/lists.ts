@@ -7,23 +7,29 @@ import type { TradeFilter, TradeRows } from '../databases/trade-rows.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { badRequest, notFound, ProblemAnswer } from '../problem.ts'
 import { ConsistencyHeader } from '../read-your-write.ts'
-import { StoredTradeSchema, TradeIdParams } from './trades.ts'
+import { STORED_TRADE_EXAMPLE, StoredTradeSchema, TradeIdParams } from './trades.ts'
 
 export interface Databases {
   readonly trades: TradeRows
   readonly events: TradeEvents
 }
 
-const Identifier = Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$' })
-const Day = Type.String({ format: 'date', pattern: '^(?!0000)' })
+const identifier = (example: string) => Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$', examples: [example] })
+const Day = Type.String({ format: 'date', pattern: '^(?!0000)', examples: ['2027-05-20'] })
 /** Of every list. */
 const PAGE = {
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50, examples: [100] })),
   cursor: Type.Optional(Type.String({ maxLength: 1_000, description: '`next` of the page before' })),
 }
-const FILTER = { expired: Type.Optional(Type.Boolean()), maturity_from: Type.Optional(Day), maturity_to: Type.Optional(Day) }
+const FILTER = { expired: Type.Optional(Type.Boolean({ examples: [false] })), maturity_from: Type.Optional(Day), maturity_to: Type.Optional(Day) }
 const strict = { additionalProperties: false }
-const Trades = Type.Object({ items: Type.Array(StoredTradeSchema), next: Type.Union([Type.String(), Type.Null()], { description: 'Cursor of the next page; null: this is the last one' }) })
+const Trades = Type.Object(
+  {
+    items: Type.Array(StoredTradeSchema),
+    next: Type.Union([Type.String(), Type.Null()], { description: 'Cursor of the next page; null: this is the last one' }),
+  },
+  { examples: [{ items: [STORED_TRADE_EXAMPLE], next: null }] },
+)
 const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
 const DEFAULT_LIMIT = 50
 /** An int of PostgreSQL. */
@@ -47,7 +53,7 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       description: 'Eventually consistent. A page is stable under writes: no trade is shown twice or left out because another one was written.',
       tags: ['queries'],
       headers: ConsistencyHeader,
-      querystring: Type.Object({ book: Type.Optional(Identifier), counterparty: Type.Optional(Identifier), ...FILTER, ...PAGE }, strict),
+      querystring: Type.Object({ book: Type.Optional(identifier('B1')), counterparty: Type.Optional(identifier('CP-1')), ...FILTER, ...PAGE }, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
     },
     onRequest: allow(gateway, 'trades:read'),
@@ -60,7 +66,7 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       operationId: 'listBook',
       summary: 'The trades of a book, page by page',
       tags: ['queries'],
-      params: Type.Object({ id: Identifier }),
+      params: Type.Object({ id: identifier('B1') }),
       headers: ConsistencyHeader,
       querystring: Type.Object({ ...FILTER, ...PAGE }, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
@@ -93,7 +99,9 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
 
   async function list(reply: FastifyReply, filter: TradeFilter, { limit = DEFAULT_LIMIT, cursor }: ListQuery): Promise<void> {
     if (filter.maturityFrom !== undefined && filter.maturityTo !== undefined && filter.maturityFrom > filter.maturityTo) {
-      throw badRequest('invalid-request', 'maturity_from is after maturity_to', [{ parameter: 'maturity_from', detail: `found ${filter.maturityFrom}, expected at most ${filter.maturityTo}` }])
+      throw badRequest('invalid-request', 'maturity_from is after maturity_to', [
+        { parameter: 'maturity_from', detail: `found ${filter.maturityFrom}, expected at most ${filter.maturityTo}` },
+      ])
     }
     const after = cursor === undefined ? undefined : readCursor<[string]>(cursor, ['string'])[0]
     const rows = await databaseCall('PostgreSQL', () => trades.list(filter, { after, limit: limit + 1 }))
@@ -106,7 +114,12 @@ function filterOf({ expired, maturity_from: maturityFrom, maturity_to: maturityT
 }
 
 /** One row more than the page was asked for: it says that there is another page. */
-async function sendPage<Row extends { readonly json: string }>(reply: FastifyReply, rows: readonly Row[], limit: number, keyOf: (row: Row) => readonly (string | number)[]): Promise<void> {
+async function sendPage<Row extends { readonly json: string }>(
+  reply: FastifyReply,
+  rows: readonly Row[],
+  limit: number,
+  keyOf: (row: Row) => readonly (string | number)[],
+): Promise<void> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
   const next = rows.length > limit && last !== undefined ? JSON.stringify(writeCursor(keyOf(last))) : 'null'

@@ -23,6 +23,20 @@ export const RequestSchema = Type.Object(
   { title: 'Request' },
 )
 
+const REQUEST_ID = '3-1760000000000-00000000-0000-0000-0000-000000000000-000000000000000000000000'
+const answered = (status: 'SUCCESS' | 'PENDING', outcome: string | null) => ({ request_id: REQUEST_ID, status, trade_id: outcome === null ? null : 'T1', version: outcome === null ? null : 1, outcome, reason: null })
+
+export const PENDING_EXAMPLE = answered('PENDING', null)
+
+/** The same with what it looks like: while nothing is known, of a new trade, of a known one, of one that is deleted. */
+export const PendingAnswer = { ...RequestSchema, examples: [PENDING_EXAMPLE] }
+export const CreatedAnswer = { ...RequestSchema, examples: [answered('SUCCESS', 'CREATED')] }
+export const UpdatedAnswer = { ...RequestSchema, examples: [answered('SUCCESS', 'UPDATED')] }
+export const DeletedAnswer = { ...RequestSchema, examples: [answered('SUCCESS', 'DELETED')] }
+
+/** Of a path. */
+export const RequestIdParameter = Type.String({ minLength: 1, maxLength: 200, description: 'As in the Location that the request was answered with', examples: [REQUEST_ID] })
+
 export function requestBody(requestId: RequestId, status: RequestStatus): Type.Static<typeof RequestSchema> {
   const answer: Omit<RequestAnswer, 'status' | 'outcome'> & { outcome: Outcome | null } = status.status === 'PENDING' ? { trade_id: null, version: null, outcome: null, reason: null } : status
   return { request_id: requestId.text, status: status.status, trade_id: answer.trade_id, version: answer.version, outcome: answer.outcome, reason: answer.reason }

@@ -3,7 +3,7 @@ import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { preferredWaitS } from '../prefer.ts'
 import { notFound, ProblemAnswer } from '../problem.ts'
 import type { RequestIds } from '../request-ids.ts'
-import { RequestSchema, requestBody } from './outcome.ts'
+import { CreatedAnswer, RequestIdParameter, requestBody } from './outcome.ts'
 
 /** The status of a request, from the state store of the instance that owns its partition. */
 export function requestRoutes(server: GatewayServer, gateway: Gateway & { readonly requestIds: RequestIds }): void {
@@ -13,9 +13,9 @@ export function requestRoutes(server: GatewayServer, gateway: Gateway & { readon
       summary: 'What became of a request',
       description: 'PENDING until it is processed. Kept for 24 hours.',
       tags: ['requests'],
-      params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 200, description: 'As in the Location that the request was answered with' }) }),
+      params: Type.Object({ id: RequestIdParameter }),
       headers: Type.Object({ prefer: Type.Optional(Type.String({ description: 'wait=N: while it is pending the answer is held, N seconds at most', examples: ['wait=2'] })) }),
-      response: { 200: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 410: ProblemAnswer, 503: ProblemAnswer },
+      response: { 200: CreatedAnswer, 400: ProblemAnswer, 404: ProblemAnswer, 410: ProblemAnswer, 503: ProblemAnswer },
     },
     onRequest: allow(gateway, 'trades:read'),
     async handler(request, reply) {

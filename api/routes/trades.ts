@@ -8,21 +8,32 @@ import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import type { Command } from '../ingest.ts'
 import { preferredWaitS } from '../prefer.ts'
 import { notFound, ProblemError, ProblemAnswer } from '../problem.ts'
-import { type CheckedTrade, checkTrade, TradeSchema } from '../trade-shape.ts'
-import { RequestSchema, requestBody, requestPath, sendOutcome } from './outcome.ts'
+import { type CheckedTrade, checkTrade, TRADE_EXAMPLE, TradeSchema } from '../trade-shape.ts'
+import { CreatedAnswer, DeletedAnswer, PendingAnswer, requestBody, requestPath, sendOutcome, UpdatedAnswer } from './outcome.ts'
 
 const IDEMPOTENCY_KEY_CHARACTERS = 255
 const TRACE_HEADERS = ['traceparent', 'tracestate'] as const
 
-export const TradeIdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$', description: 'trade_id', examples: ['T1'] }) })
-
-const RequestHeaders = Type.Object({
-  prefer: Type.Optional(Type.String({ description: 'wait=N: the answer is held until the outcome is known, N seconds at most (30 at most)', examples: ['wait=2'] })),
-  'idempotency-key': Type.Optional(
-    Type.String({ minLength: 1, maxLength: IDEMPOTENCY_KEY_CHARACTERS, description: 'A retry with the same key and payload is the same request, for 24 h; another payload: 422', examples: ['order-4711-1'] }),
-  ),
-  traceparent: Type.Optional(Type.String({ description: 'W3C trace context: goes with the trade all the way' })),
+export const TradeIdParams = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$', description: 'trade_id', examples: ['T1'] }),
 })
+
+/** `key`: an example. One call's key is not another's. */
+const requestHeaders = (key: string) =>
+  Type.Object({
+    prefer: Type.Optional(
+      Type.String({ description: 'wait=N: the answer is held until the outcome is known, N seconds at most (30 at most)', examples: ['wait=2'] }),
+    ),
+    'idempotency-key': Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: IDEMPOTENCY_KEY_CHARACTERS,
+        description: 'A retry with the same key and payload is the same request, for 24 h; another payload: 422',
+        examples: [key],
+      }),
+    ),
+    traceparent: Type.Optional(Type.String({ description: 'W3C trace context: goes with the trade all the way' })),
+  })
 
 const Problems = { 400: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
 
@@ -36,9 +47,9 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       summary: 'Send a trade',
       description: 'Its shape is checked at once; version and maturity are judged by the processor. 202 once Kafka has it on all in-sync replicas.',
       tags: ['trades'],
-      headers: RequestHeaders,
+      headers: requestHeaders('order-4711-1'),
       body: TradeSchema,
-      response: { 200: RequestSchema, 201: RequestSchema, 202: RequestSchema, ...Problems },
+      response: { 200: UpdatedAnswer, 201: CreatedAnswer, 202: PendingAnswer, ...Problems },
     },
     // The body is checked as bytes, by the rules that the processor reads it with; the schema says the same in the words of OpenAPI (a test compares them).
     validatorCompiler: (route) => (route.httpPart === 'body' ? validBody : TypeBoxValidatorCompiler(route)),
@@ -56,8 +67,8 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       summary: 'Delete a trade',
       tags: ['trades'],
       params: TradeIdParams,
-      headers: RequestHeaders,
-      response: { 200: RequestSchema, 202: RequestSchema, 404: ProblemAnswer, ...Problems },
+      headers: requestHeaders('delete-4711-1'),
+      response: { 200: DeletedAnswer, 202: PendingAnswer, 404: ProblemAnswer, ...Problems },
     },
     onRequest: allow(gateway, 'trades:write'),
     handler: (request, reply) => submit(request, reply, commandOf(request, request.params.id, undefined)),
@@ -89,7 +100,10 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
     const { requestId, known } = await ingest.submit(command)
     if (known !== undefined) return sendOutcome(reply, requestId, known)
     if (waitS === undefined) {
-      await reply.code(202).header('location', requestPath(requestId)).send(requestBody(requestId, { status: 'PENDING' }))
+      await reply
+        .code(202)
+        .header('location', requestPath(requestId))
+        .send(requestBody(requestId, { status: 'PENDING' }))
       return
     }
     reply.header('preference-applied', `wait=${waitS}`)
@@ -103,12 +117,17 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
 
 /** JSON that is written already. The route's schema is for the documentation: reading the text to write it again would lose digits. */
 async function sendJson(reply: FastifyReply, json: Buffer): Promise<void> {
-  await reply.type('application/json; charset=utf-8').serializer((text: string) => text).send(json.toString())
+  await reply
+    .type('application/json; charset=utf-8')
+    .serializer((text: string) => text)
+    .send(json.toString())
 }
+
+export const STORED_TRADE_EXAMPLE = { ...TRADE_EXAMPLE, expired: false, last_updated: '2026-12-11T09:30:00.123Z' }
 
 export const StoredTradeSchema = Type.Object(
   { ...TradeSchema.properties, expired: Type.Boolean(), last_updated: Type.String({ format: 'date-time' }) },
-  { title: 'Stored trade', additionalProperties: true },
+  { title: 'Stored trade', additionalProperties: true, examples: [STORED_TRADE_EXAMPLE] },
 )
 
 /** Of the trace of the caller. */
