@@ -15,7 +15,7 @@ import { sleep } from '../ports/clock.ts'
 import { systemClock } from '../ports/system-clock.ts'
 import { migrate } from '../sinks/postgres/migrate.ts'
 import { TRADE_MIGRATIONS } from '../sinks/postgres/migrations.ts'
-import { tradeTopics } from '../topology/trade-topics.ts'
+import { documentTopics, tradeTopics } from '../topology/trade-topics.ts'
 import { loadApplication } from './applications.ts'
 import { parseArguments } from './arguments.ts'
 import { connectWhenThere } from './connect-when-there.ts'
@@ -156,11 +156,11 @@ async function lagsOf(client: KafkaClient, groups: readonly WatchedGroup[]): Pro
 }
 
 function groupsOf(settings: Settings): readonly WatchedGroup[] {
-  const { ingested, processed, audit, expired } = tradeTopics(settings['topics.prefix'])
+  const topics = tradeTopics(settings['topics.prefix'])
   const application = settings['application.id']
   return [
-    { group: application, role: 'processor', topics: [ingested] },
-    { group: `${application}-sink-postgres`, role: 'sink-postgres', topics: [processed] },
-    { group: `${application}-sink-mongo`, role: 'sink-mongo', topics: [audit, processed, expired] },
+    { group: application, role: 'processor', topics: [topics.ingested] },
+    { group: `${application}-sink-postgres`, role: 'sink-postgres', topics: [topics.processed] },
+    { group: `${application}-sink-mongo`, role: 'sink-mongo', topics: documentTopics(topics) },
   ]
 }

@@ -82,7 +82,7 @@ function start(kind: 'postgres' | 'mongo', { client, url, settings, address, onA
     },
   }
   if (kind === 'postgres') return startPostgresSink({ ...common, topic: topics.processed })
-  return startMongoSink({ ...common, auditTopic: topics.audit, processedTopic: topics.processed, expiredTopic: topics.expired, retentionDays: settings['mongo.retentionDays'] })
+  return startMongoSink({ ...common, auditTopic: topics.audit, processedTopic: topics.processed, expiredTopic: topics.expired, repairedTopic: topics.repaired, retentionDays: settings['mongo.retentionDays'] })
 }
 
 /** From the timestamp of a record to the answer of the database. */

@@ -247,6 +247,15 @@ test('poison goes to the dead letters with the headers of Connect, and the rest 
   expect(kafka.produced[0]?.bytes.toString('latin1')).toMatch(/B.*bad.*__connect\.errors\.topic.*trade\.processed.*__connect\.errors\.offset/s)
 })
 
+test('a dead letter that is refused itself lies where it is: there is no letter of a letter', async () => {
+  const { clock, kafka, connector, storage } = await setUp({ partitions: 1, connector: { deadLetterTopic: 'trade.processed' } })
+  kafka.append(0, [{ key: 'B', value: 'bad' }, { key: 'C', value: '1' }])
+  kafka.assign(0)
+  await clock.advance(100)
+  expect([...storage.rows.keys()]).toEqual(['C'])
+  expect([connector.snapshot().lag, kafka.produced]).toEqual([0, []])
+})
+
 test('an idle partition writes its progress past transaction markers after a while', async () => {
   const { clock, kafka, storage, writes } = await setUp({ partitions: 1 })
   kafka.append(0, records(1))

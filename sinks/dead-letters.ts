@@ -48,7 +48,8 @@ export class DeadLetters {
   /** Resolves once every letter is acknowledged, or `signal` is aborted (false). Rejects where Kafka says that no repetition helps. */
   async write(letters: readonly DeadLetter[], signal: AbortSignal): Promise<boolean> {
     const tooLarge = new Set<DeadLetter>()
-    let left = letters
+    // A letter that is refused lies there already: another one of it would be refused, too, and so on.
+    let left = letters.filter(({ record }) => record.source.topic !== this.#topic)
     while (left.length > 0 && !signal.aborted) {
       try {
         const partitions = await this.#partitions()

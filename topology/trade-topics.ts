@@ -26,6 +26,11 @@ export function tradeTopics(prefix: string): TradeTopics {
   }
 }
 
+/** What the MongoDB sink takes. */
+export function documentTopics({ audit, processed, expired, repaired, deadLetter }: TradeTopics): readonly string[] {
+  return [audit, processed, expired, repaired, deadLetter]
+}
+
 /** The names without a prefix. */
 export const TRADE_TOPICS = tradeTopics('')
 

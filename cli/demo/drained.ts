@@ -1,5 +1,5 @@
 import type { KafkaClient } from '../../ports/kafka-client.ts'
-import type { TradeTopics } from '../../topology/trade-topics.ts'
+import { documentTopics, type TradeTopics } from '../../topology/trade-topics.ts'
 import type { Roles } from './roles.ts'
 
 const LOOK_EVERY_MS = 250
@@ -11,7 +11,7 @@ export async function drained(options: { client: KafkaClient; topics: TradeTopic
   const groups: readonly (readonly [string, readonly string[]])[] = [
     [applicationId, [topics.ingested]],
     [`${applicationId}-sink-postgres`, [topics.processed]],
-    [`${applicationId}-sink-mongo`, [topics.audit, topics.processed, topics.expired]],
+    [`${applicationId}-sink-mongo`, documentTopics(topics)],
   ]
   for (const [group, read] of groups) {
     while ((await lagOf(client, group, read)) > 0) {

@@ -1,7 +1,7 @@
 import { Connector, type ConnectorOptions } from '../connector.ts'
 import type { SinkEvent } from '../connector-snapshot.ts'
 import { type RunningSink, runConnector } from '../running-sink.ts'
-import { AUDIT, EXPIRY_EVENTS, TRADE_HISTORY } from './documents.ts'
+import { AUDIT, DEAD_LETTER_EVENTS, EXPIRY_EVENTS, REPAIR_EVENTS, TRADE_HISTORY } from './documents.ts'
 import { MongoDatabase, type MongoDatabaseOptions } from './mongo-database.ts'
 
 export interface MongoSinkOptions extends Omit<ConnectorOptions, 'database' | 'groupId' | 'topics'>, Omit<MongoDatabaseOptions, 'groupId' | 'mappings'> {
@@ -10,6 +10,7 @@ export interface MongoSinkOptions extends Omit<ConnectorOptions, 'database' | 'g
   readonly auditTopic?: string
   readonly processedTopic?: string
   readonly expiredTopic?: string
+  readonly repairedTopic?: string
 }
 
 /** Keeps the collections `audit`, `trade_history` and `trade_events`; its own operational events go to the last one. */
@@ -19,6 +20,8 @@ export function startMongoSink(options: MongoSinkOptions): RunningSink {
     [options.auditTopic ?? 'trade.audit', AUDIT],
     [options.processedTopic ?? 'trade.processed', TRADE_HISTORY],
     [options.expiredTopic ?? 'trade.expired', EXPIRY_EVENTS],
+    [options.repairedTopic ?? 'trade.repaired', REPAIR_EVENTS],
+    [options.deadLetterTopic ?? 'trade.dead-letter', DEAD_LETTER_EVENTS],
   ])
   const database = new MongoDatabase({ ...options, groupId, mappings })
   const onEvent = (event: SinkEvent) => {

@@ -17,7 +17,7 @@ import type { SettingName, Settings } from '../../config/settings.ts'
 import { changelogTopic } from '../../engine/application-topology.ts'
 import type { KafkaClient } from '../../ports/kafka-client.ts'
 import { systemClock } from '../../ports/system-clock.ts'
-import { type TradeTopics, tradeTopics } from '../../topology/trade-topics.ts'
+import { documentTopics, type TradeTopics, tradeTopics } from '../../topology/trade-topics.ts'
 import { TRADE_STORES } from '../../topology/trades.ts'
 import { createDatabase } from '../integration/scratch-postgres.ts'
 import { until } from './until.ts'
@@ -160,8 +160,7 @@ export class TradeEnvironment {
 
   /** Waits until a sink has written all that there is. */
   written(kind: SinkKind, sink: Role<unknown>): Promise<void> {
-    const { processed, audit, expired } = this.topics
-    const read = kind === 'postgres' ? [processed] : [audit, processed, expired]
+    const read = kind === 'postgres' ? [this.topics.processed] : documentTopics(this.topics)
     return this.#workedOff(`sink ${kind} has written everything`, sink, `${this.applicationId}-sink-${kind}`, read)
   }
 
