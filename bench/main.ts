@@ -13,6 +13,7 @@ import { idle } from './scenarios/idle.ts'
 import { latency } from './scenarios/latency.ts'
 import { memory } from './scenarios/memory.ts'
 import { restart } from './scenarios/restart.ts'
+import { sinkMongo } from './scenarios/sink-mongo.ts'
 import { sinkPostgres } from './scenarios/sink-postgres.ts'
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
@@ -24,18 +25,19 @@ const SCENARIOS: Readonly<Record<string, (options: RunScenarioOptions) => Promis
   memory: (options) => runScenario(memory, options),
   idle: (options) => runScenario(idle, options),
   'sink-postgres': (options) => runScenario(sinkPostgres, options),
+  'sink-mongo': (options) => runScenario(sinkMongo, options),
 }
 
 const HELP = `npm run bench -- SCENARIO [--peer NAME]...   ours and peers in turn, on one warm broker; results in bench/results
 npm run bench -- --compare OLD.json NEW.json  what changed beyond noise; exit code 3 on a loss of 10 % of ours
 npm run bench -- --quick                      the floors of speed: drain, latency, PostgreSQL sink, restart, memory
-npm run bench -- http                         the gateway: to the 202, to the outcome, to the row; batches (--rates 1000,5000 --seconds 60)
+npm run bench -- http                         the gateway: to the 202, to the outcome, to the row; status of requests; batches (--rates 1000,5000 --seconds 60)
 npm run bench -- --path                       what a record costs a stream thread without a broker, in ns of CPU
 
 Scenarios: ${Object.keys(SCENARIOS).join(', ')}
 
   --peer NAME      kafka-streams, kafka-streams-2, kafka-streams-tuned, kafka-streams-prompt, kafka-streams-session, kafkajs;
-                   drain: producer-tool; sink-postgres: bare-loop
+                   drain: producer-tool; sink-postgres, sink-mongo: bare-loop
   --rounds N       of each contender (default 3)
   --records N      of a drain (default 2000000)
   --keys N,N       trades, of restart and memory (default 1000000)

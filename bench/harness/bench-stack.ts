@@ -31,6 +31,9 @@ export class BenchStack {
   readonly brokerPid: number
   /** `undefined` where PostgreSQL is not started. */
   readonly postgresPid: number | undefined
+  readonly mongo: string
+  /** `undefined` where MongoDB is not started. */
+  readonly mongoPid: number | undefined
   readonly #settings = loadSettings(new Map(), {}).values
   readonly #close: () => Promise<void>
   readonly #roles = new Set<Role<unknown>>()
@@ -44,6 +47,8 @@ export class BenchStack {
     if (brokerPid === undefined) throw new Error('the embedded broker does not run')
     this.brokerPid = brokerPid
     this.postgresPid = stack.services.postgres?.pid
+    this.mongo = stack.mongo
+    this.mongoPid = stack.services.mongo?.pid
     this.#kafka = connectKafka(this.#settings, stack.brokers, 'tradewind-bench')
     this.#close = async () => {
       for (const role of this.#roles) await role.stop(STOP_TIMEOUT_MS)
@@ -53,10 +58,10 @@ export class BenchStack {
     }
   }
 
-  /** `databases`: default true; without them only the broker runs. */
-  static async start({ databases = true }: { databases?: boolean } = {}): Promise<BenchStack> {
+  /** Beside the broker. Default: PostgreSQL, and no MongoDB. */
+  static async start({ postgres = true, mongo = false }: { postgres?: boolean; mongo?: boolean } = {}): Promise<BenchStack> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tradewind-bench-'))
-    const own = { mongo: NOT_STARTED, ...(!databases && { postgres: NOT_STARTED }) }
+    const own = { ...(!mongo && { mongo: NOT_STARTED }), ...(!postgres && { postgres: NOT_STARTED }) }
     return new BenchStack(dataDir, await startStack({ dataDir, kafkaHeapMb: 1024, kafkaSettings: BROKER_SETTINGS, own }))
   }
 
@@ -103,6 +108,10 @@ export class BenchStack {
   /** `environment`: on top of ours. */
   sink(applicationId: string, environment: NodeJS.ProcessEnv = {}): Role<SinkStatus> {
     return this.#role('sink', ['sink', 'postgres', '--application-id', applicationId, '--postgres-url', this.postgres], environment)
+  }
+
+  mongoSink(applicationId: string, environment: NodeJS.ProcessEnv = {}): Role<SinkStatus> {
+    return this.#role('sink', ['sink', 'mongo', '--application-id', applicationId, '--mongo-url', this.mongo], environment)
   }
 
   /** Without MongoDB: what needs it answers 503. */

@@ -33,7 +33,8 @@ export async function runScenario<Kind extends Named>(scenario: Scenario<Kind>, 
   for (const contender of contenders) await contender.install?.()
   const began = performance.now()
   const sinceMs = Date.now()
-  const stack = await BenchStack.start({ databases: scenario.needsPostgres === true || contenders.some(({ needsPostgres }) => needsPostgres) })
+  const postgres = scenario.needsPostgres === true || contenders.some(({ needsPostgres }) => needsPostgres)
+  const stack = await BenchStack.start({ postgres, mongo: scenario.needsMongo === true })
   const stop = () => void stack.close().then(() => process.exit(130))
   process.once('SIGINT', stop).once('SIGTERM', stop)
   try {

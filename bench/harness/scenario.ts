@@ -35,6 +35,7 @@ export interface Scenario<Kind extends { name: string; title: string; settings: 
   /** The first one is what ratios, and the chart, are about. */
   readonly metrics: readonly Metric[]
   readonly needsPostgres?: boolean
+  readonly needsMongo?: boolean
   /** All that may take part, ours first. */
   readonly contenders: readonly Kind[]
   /** Records that every process of a contender works off, where that is always the same. */
