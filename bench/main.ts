@@ -37,7 +37,7 @@ npm run bench -- --path                       what a record costs a stream threa
 Scenarios: ${Object.keys(SCENARIOS).join(', ')}
 
   --peer NAME      kafka-streams, kafka-streams-2, kafka-streams-tuned, kafka-streams-prompt, kafka-streams-session, kafkajs;
-                   drain: producer-tool; sink-postgres, sink-mongo: bare-loop
+                   drain: producer-tool; sink-postgres, sink-mongo: bare-loop, kafka-connect
   --rounds N       of each contender (default 3)
   --records N      of a drain (default 2000000)
   --keys N,N       trades, of restart and memory (default 1000000)

@@ -12,23 +12,31 @@ export class HttpCalls {
     this.#address = new URL(url)
   }
 
+  /** Answers the status, and where the answer says that what became of it can be found; 0: there was no answer. */
+  post(path: string, contentType: string, body: Buffer): Promise<{ readonly status: number; readonly location?: string | undefined }> {
+    return this.#call('POST', path, { 'content-type': contentType, 'content-length': body.length }, body)
+  }
+
   /** Answers the status; 0: there was no answer. */
-  post(path: string, contentType: string, body: Buffer): Promise<number> {
-    const { hostname, port } = this.#address
-    return new Promise((resolve) => {
-      const headers = { 'content-type': contentType, 'content-length': body.length }
-      const call = request({ agent: this.#agent, host: hostname, port, path, method: 'POST', headers }, (answer) => {
-        answer.resume()
-        answer.once('end', () => resolve(answer.statusCode ?? 0))
-        answer.once('error', () => resolve(0))
-      })
-      call.once('error', () => resolve(0))
-      call.end(body)
-    })
+  async get(path: string): Promise<number> {
+    return (await this.#call('GET', path, {})).status
   }
 
   close(): void {
     this.#agent.destroy()
+  }
+
+  #call(method: 'GET' | 'POST', path: string, headers: Record<string, string | number>, body?: Buffer): Promise<{ status: number; location?: string | undefined }> {
+    const { hostname, port } = this.#address
+    return new Promise((resolve) => {
+      const call = request({ agent: this.#agent, host: hostname, port, path, method, headers }, (answer) => {
+        answer.resume()
+        answer.once('end', () => resolve({ status: answer.statusCode ?? 0, location: answer.headers.location }))
+        answer.once('error', () => resolve({ status: 0 }))
+      })
+      call.once('error', () => resolve({ status: 0 }))
+      call.end(body)
+    })
   }
 }
 

@@ -20,8 +20,11 @@ const BATCH_SECONDS = 20
 /** Trades a second whose way to the row is followed. */
 const SAMPLES_PER_SECOND = 20
 const LOOK_EVERY_MS = 2
+/** Calls a second for the status of a request, and what 99 of 100 should take at most. */
+const STATUS_CALLS_PER_SECOND = 1_000
+const STATUS_GOAL_P99_MS = 10
 
-/** The gateway under load from another process: to the 202, to the outcome, to the row in PostgreSQL; then batches as fast as they are taken. Answers the exit code: 0 without an error. */
+/** The gateway under load from another process: to the 202, to the outcome, to the row in PostgreSQL; then with as many calls again for the status of requests; then batches as fast as they are taken. Answers the exit code: 0 without an error. */
 export async function runHttp({ rates, warmSeconds, seconds }: HttpOptions): Promise<number> {
   const stack = await BenchStack.start()
   const pool = new pg.Pool({ connectionString: stack.postgres, max: 2 })
@@ -44,6 +47,7 @@ export async function runHttp({ rates, warmSeconds, seconds }: HttpOptions): Pro
       process.stdout.write(`| ${rate.toLocaleString('en')}/s | ${figures(result)} | ${percentiles(monitor.all)} | ${percentiles(rows.latencies)} | ${failed + rows.failed} |\n`)
       await monitor.close()
     }
+    errors += await statusStretch(url, rates[0] ?? STATUS_CALLS_PER_SECOND, warmSeconds, seconds)
     const batch = await inAnotherProcess(url, ['batch', 0, 5, BATCH_SECONDS])
     const failed = failures(batch, ['207'])
     process.stdout.write(`\nbatches of NDJSON: ${Math.round(batch.tradesPerSecond).toLocaleString('en')} trades/s, ${failed} errors\n`)
@@ -52,6 +56,15 @@ export async function runHttp({ rates, warmSeconds, seconds }: HttpOptions): Pro
     await pool.end()
     await stack.close()
   }
+}
+
+/** Both loads at the same time, each from a process of its own. Answers the errors. */
+async function statusStretch(url: string, rate: number, warmSeconds: number, seconds: number): Promise<number> {
+  const [posts, gets] = await Promise.all([inAnotherProcess(url, ['single', rate, warmSeconds, seconds]), inAnotherProcess(url, ['status', STATUS_CALLS_PER_SECOND, warmSeconds, seconds])])
+  const failed = failures(posts, ['202']) + failures(gets, ['200'])
+  process.stdout.write(`\n| status of requests, beside ${rate.toLocaleString('en')} trades/s | p50, p95, p99, ms | goal: p99, ms | to 202 meanwhile: p50, p95, p99, ms | errors |\n|---|---:|---:|---:|---:|\n`)
+  process.stdout.write(`| ${Math.round(gets.calls / seconds).toLocaleString('en')}/s | ${figures(gets)} | ${STATUS_GOAL_P99_MS} | ${figures(posts)} | ${failed} |\n`)
+  return failed
 }
 
 function inAnotherProcess(url: string, args: readonly (string | number)[]): Promise<LoadResult> {
@@ -71,7 +84,7 @@ async function rowLatencies(pool: pg.Pool, url: string, seconds: number, rate: n
   const follow = async (n: number) => {
     const { tradeId, version, body } = tradeOf(`R${rate}`, n)
     const sentMs = performance.now()
-    if ((await calls.post('/api/v1/trades', 'application/json', Buffer.from(body))) !== 202) {
+    if ((await calls.post('/api/v1/trades', 'application/json', Buffer.from(body))).status !== 202) {
       failed++
       return
     }
