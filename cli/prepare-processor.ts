@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { ApplicationTopology, changelogTopic } from '../engine/application-topology.ts'
+import { RESET } from '../engine/source-watch.ts'
 import type { KafkaClient } from '../ports/kafka-client.ts'
 import { systemRandom } from '../ports/system-random.ts'
 import { nodeDisk } from '../stores/node-disk.ts'
 import { StateDirectory } from '../stores/state-directory.ts'
 import { type Application, loadApplication } from './applications.ts'
-import { PersonsMistake } from './exit.ts'
 import { connectKafka } from './kafka.ts'
 import { settleIdentities } from './settle-identities.ts'
 import type { RunningRules } from './stream-worker-messages.ts'
@@ -35,7 +35,6 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
   const kafka = connectKafka(settings, brokers, settings['application.id'])
   try {
     const { clusterId } = await kafka.client.broker.metadata([])
-    await checkFeatures(kafka.client)
     const topology = await prepareTopics(kafka.client, application, settings)
     const directory = await StateDirectory.open({
       disk: nodeDisk,
@@ -68,13 +67,6 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
   }
 }
 
-async function checkFeatures(client: KafkaClient): Promise<void> {
-  const { finalised, transactionsV2 } = await client.broker.features()
-  if (!transactionsV2) {
-    throw new PersonsMistake(`the cluster has transaction.version ${finalised.get('transaction.version') ?? 0}, expected 2 (Kafka 4.0 and later): run kafka-features.sh upgrade --feature transaction.version=2 on it`)
-  }
-}
-
 /** The longest retention of the input topics: that long a message may come late. */
 async function retentionMs(client: KafkaClient, topics: readonly string[]): Promise<number> {
   const described = await client.broker.describeTopicConfigs(topics)
@@ -91,7 +83,9 @@ async function prepareTopics(client: KafkaClient, application: Application, sett
   const topology = new ApplicationTopology(settings['application.id'], application.topology, counts)
   const changelogs = topology.stores.map(({ name, changelogConfigs }): WantedTopic => {
     const topic = changelogTopic(topology.applicationId, name)
-    return { name: topic, partitions: topology.partitionCounts.get(topic), configs: new Map([...CHANGELOG_CONFIGS, ...(changelogConfigs ?? [])]), mustBe: ['cleanup.policy'], atLeast: new Map() }
+    // Never to make the changelog anew: the state would be gone, and the input read all the same.
+    const remedy = `It has as many as the input topics of its state had (${topology.sourceTopics.join(', ')}): where one of these has grown, make it anew as it was, or ${RESET}`
+    return { name: topic, partitions: topology.partitionCounts.get(topic), remedy, configs: new Map([...CHANGELOG_CONFIGS, ...(changelogConfigs ?? [])]), mustBe: ['cleanup.policy'], atLeast: new Map() }
   })
   await ensureTopics(client, changelogs, creation)
   return topology

@@ -114,7 +114,7 @@ export class TransactionAdmission {
 
   async #begun(add: () => Promise<void>, round: number): Promise<void> {
     if (round !== this.#round) return
-    if (this.#isDoubtful) {
+    if (this.#isDoubtful && this.isEmpty) {
       const { raiseEpoch, raised } = this.#options
       const identity = await this.#inTime('InitProducerId', (limits) => raiseEpoch(limits))
       if (round !== this.#round) return

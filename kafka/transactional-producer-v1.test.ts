@@ -224,6 +224,10 @@ test('so it is with an AddPartitionsToTxn or AddOffsetsToTxn without an answer: 
     broker.script.produce = () => produced({ 'out-0': 1 })
     await clock.advance(100)
     await sent
+    broker.script.produce = () => produced({ 'out-1': 1 })
+    await producer.produce([batch(1, 1)])
+    // not in the middle of the transaction
+    expect(broker.count('initProducerId'), api).toBe(1)
     await end(run, 'commit')
     void producer.produce([batch(0, 1)])
     await clock.settle()
