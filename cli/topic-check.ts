@@ -8,6 +8,8 @@ export interface WantedTopic {
   readonly name: string
   /** `undefined`: any number. */
   readonly partitions: number | undefined
+  /** What to do where it has another number. Default: to make it anew. */
+  readonly remedy?: string
   /** Settings that it is created with; those in `mustBe` are also checked where the topic is there already. */
   readonly configs: ReadonlyMap<string, string>
   readonly mustBe: readonly string[]
@@ -77,7 +79,7 @@ async function describe(client: KafkaClient, names: readonly string[], { clock =
 function partitionFaults(wanted: WantedTopic, found: readonly TopicMetadata[]): string[] {
   const partitions = found.find(({ name }) => name === wanted.name)?.partitions.length ?? 0
   if (wanted.partitions === undefined || wanted.partitions === partitions) return []
-  return [`topic ${wanted.name} has ${partitions} partitions, expected ${wanted.partitions}; a key would be looked for in another partition than the one its state is in. Make the topic anew with ${wanted.partitions}`]
+  return [`topic ${wanted.name} has ${partitions} partitions, expected ${wanted.partitions}; a key would be looked for in another partition than the one its state is in. ${wanted.remedy ?? `Make the topic anew with ${wanted.partitions}`}`]
 }
 
 async function configFaults(broker: Broker, wanted: readonly WantedTopic[]): Promise<string[]> {
