@@ -43,6 +43,14 @@ test('a transaction is full when a batch nears what a topic takes, or all of the
   expect(collector.full).toBe(true)
 })
 
+test('how much a transaction may hold is a setting', () => {
+  const collector = new RecordCollector(new Map([['out', 1]]), 1_000)
+  collector.topic('out').append(0, 1, undefined, view('x'.repeat(500)), undefined)
+  expect([collector.full, collector.openBytes > 500]).toEqual([false, true])
+  collector.topic('out').append(0, 1, undefined, view('x'.repeat(500)), undefined)
+  expect(collector.full).toBe(true)
+})
+
 test('what does not fit any more goes into a further batch; a record that is too large alone goes alone, for the broker to refuse', () => {
   const collector = new RecordCollector(new Map([['out', 1]]))
   const topic = collector.topic('out')

@@ -5,7 +5,6 @@ import { emptyTransaction, type Transaction } from './transaction.ts'
 
 /** A builder above this is sealed before further records are processed: below the topic default of 1 MiB with room for what one record may add. */
 const BATCH_FULL_BYTES = 700_000
-/** A transaction above this takes no further records: bounds memory while a commit is held up. */
 const TRANSACTION_FULL_BYTES = 16_000_000
 
 /**
@@ -14,17 +13,25 @@ const TRANSACTION_FULL_BYTES = 16_000_000
  */
 export class RecordCollector {
   readonly #partitionCounts: ReadonlyMap<string, number>
+  readonly #fullBytes: number
   readonly #topics = new Map<string, TopicCollector>()
   /** By topic: the batches of one are about as large each time, so their buffers seldom have to grow. */
   readonly #pools = new Map<string, BatchBuilder[]>()
   #open: Transaction = emptyTransaction(1)
 
-  constructor(partitionCounts: ReadonlyMap<string, number>) {
+  /** `fullBytes`: a transaction above this takes no further records, which bounds memory while a commit is held up. Default 16,000,000. */
+  constructor(partitionCounts: ReadonlyMap<string, number>, fullBytes = TRANSACTION_FULL_BYTES) {
     this.#partitionCounts = partitionCounts
+    this.#fullBytes = fullBytes
   }
 
   get open(): Transaction {
     return this.#open
+  }
+
+  /** What has been written into the open transaction. */
+  get openBytes(): number {
+    return this.#open.batches.reduce((sum, { builder }) => sum + builder.sizeBytes, 0)
   }
 
   /** Whether the open transaction has to be committed before anything more is processed. Looked at between records: some 37 builders, 40 ns. */
@@ -34,7 +41,7 @@ export class RecordCollector {
       if (builder.sizeBytes > BATCH_FULL_BYTES) return true
       sizeBytes += builder.sizeBytes
     }
-    return sizeBytes > TRANSACTION_FULL_BYTES
+    return sizeBytes > this.#fullBytes
   }
 
   topic(name: string): TopicCollector {

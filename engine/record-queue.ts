@@ -39,6 +39,11 @@ export class RecordQueue {
     return this.#bufferedBytes
   }
 
+  /** Of each chunk that waits or is being processed, the oldest first. */
+  get chunkBytes(): readonly number[] {
+    return this.#chunks.map(({ start, end }) => end - start)
+  }
+
   /** Highest timestamp of a record that was processed, the head not counted: it goes with the position. -1 before the first. */
   get partitionTime(): number {
     return this.#partitionTime

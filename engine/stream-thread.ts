@@ -17,7 +17,7 @@ import { type StoreAnswer, StoreQueries, type StoreQuery } from './store-queries
 import type { StoreSupplier } from './store-supplier.ts'
 import type { Task, TaskPosition } from './task.ts'
 import { TaskStarter } from './task-starter.ts'
-import { newCounters, snapshotOf, type ThreadSnapshot } from './thread-statistics.ts'
+import { type HeldMemory, newCounters, snapshotOf, type ThreadSnapshot } from './thread-statistics.ts'
 import { type Failure, ThreadCommits } from './thread-commits.ts'
 import { ThreadProcessing } from './thread-processing.ts'
 import { ThreadProducers } from './thread-producers.ts'
@@ -40,6 +40,8 @@ export interface StreamThreadOptions {
   readonly pace: CommitPaceOptions
   /** Fetched bytes of a partition that may wait to be processed. */
   readonly maxBufferedBytes: number
+  /** What a transaction may grow to while the one before it is held up. Default 16,000,000. */
+  readonly maxTransactionBytes?: number
   readonly failpoint?: Failpoint
   /** `host:port` where `query` is served from outside, told to the group, which tells it to who asks. */
   readonly queryAddress?: string | undefined
@@ -110,7 +112,7 @@ export class StreamThread implements MembershipListener {
     this.#options = options
     this.#clock = clock
     this.#signal = new Signal(clock)
-    this.#collector = new RecordCollector(topology.partitionCounts)
+    this.#collector = new RecordCollector(topology.partitionCounts, options.maxTransactionBytes)
     this.#producers = new ThreadProducers({ client, clock, name: options.name, count: options.producers, transactionTimeoutMs: options.transactionTimeoutMs })
     this.#membership = new ClassicMembership({
       client,
@@ -207,6 +209,13 @@ export class StreamThread implements MembershipListener {
     const running = [...this.#tasks.running.values()].map(snapshotOf)
     const starting = this.#tasks.startingIds.map((id) => ({ id, state: 'restoring', positions: [], stores: [], restoreRemaining: this.#restoring.remaining(id) }))
     return { name: this.#options.name, state: this.state, ...this.#counters, recordsWritten: { ...this.#counters.recordsWritten }, tasks: [...running, ...starting] }
+  }
+
+  /** What waits in memory at this moment; nothing is counted for it in between. */
+  held(): HeldMemory {
+    const { open, openBytes, full } = this.#collector
+    const queues = [...this.#tasks.running.values()].flatMap((task) => task.queues.map(({ topic, partition, chunkBytes }) => ({ topic, partition, chunkBytes })))
+    return { queues, fetchedChunks: this.#fetcher.waiting, commitsInFlight: this.#commits.inFlight, open: { number: open.number, bytes: openBytes, isFull: full } }
   }
 
   /** What the next join claims. Never what the group has taken away, though it may not be closed yet: a wrong claim takes the task from the one who has it. */

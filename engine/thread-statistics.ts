@@ -31,6 +31,18 @@ export interface TaskSnapshot {
   readonly restoreRemaining: number | undefined
 }
 
+/** What a stream thread keeps in memory that grows with what comes in. */
+export interface HeldMemory {
+  /** Fetched and not processed. */
+  readonly queues: readonly { readonly topic: string; readonly partition: number; readonly chunkBytes: readonly number[] }[]
+  /** Fetched and not dealt out to the queues yet. */
+  readonly fetchedChunks: number
+  /** Transactions that are being committed. */
+  readonly commitsInFlight: number
+  /** The transaction that records are written into; full, it takes no more. */
+  readonly open: { readonly number: number; readonly bytes: number; readonly isFull: boolean }
+}
+
 export function newCounters(): ThreadCounters {
   return { recordsCommitted: 0, recordsProcessed: 0, transactionsCommitted: 0, transactionsFailed: 0, recordsRestored: 0, recoveries: 0, deadLetters: 0, recordsWritten: {} }
 }

@@ -129,6 +129,10 @@ export class LeaderFetcher implements Fetcher {
     return entry?.item
   }
 
+  get waiting(): number {
+    return this.#queue.filter(({ item }) => item.kind === 'chunk').length
+  }
+
   ready(): Promise<void> {
     if (this.#queue.length > 0 || this.#woken || this.#closed || this.#broken) {
       this.#woken = false

@@ -53,6 +53,8 @@ export interface Fetcher {
   resume(partition: TopicPartition): void
   /** The next chunk that has arrived, `undefined` if there is none. Partitions take turns. */
   take(): FetchedChunk | FetchFailure | undefined
+  /** Chunks that have arrived and were not taken: two answers of each node at most. */
+  readonly waiting: number
   /** Resolves when `take` has something, or after `wake`. */
   ready(): Promise<void>
   wake(): void

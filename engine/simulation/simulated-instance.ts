@@ -8,7 +8,7 @@ import { ApplicationTopology } from '../application-topology.ts'
 import type { CommitPaceOptions } from '../commit-pace.ts'
 import type { StoreSupplier } from '../store-supplier.ts'
 import { StreamThread } from '../stream-thread.ts'
-import type { ThreadSnapshot } from '../thread-statistics.ts'
+import type { HeldMemory, ThreadSnapshot } from '../thread-statistics.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { ClientFactory, SimulatedApplication } from './simulated-application.ts'
@@ -25,6 +25,7 @@ export interface InstanceSettings {
   readonly producers: 1 | 2
   readonly pace: CommitPaceOptions
   readonly maxBufferedBytes: number
+  readonly maxTransactionBytes: number
   readonly segmentBytes: number
 }
 
@@ -100,6 +101,11 @@ export class SimulatedInstance {
 
   get snapshot(): ThreadSnapshot | undefined {
     return this.#run?.thread?.snapshot()
+  }
+
+  /** Of the process that runs now. */
+  get held(): HeldMemory | undefined {
+    return this.#run?.thread?.held()
   }
 
   start(): void {

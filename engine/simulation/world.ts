@@ -6,6 +6,7 @@ import { Outside } from './outside.ts'
 import { EPOCH_MS, type Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { ClientFactory, SimulatedApplication } from './simulated-application.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { GOOD_DISK } from './simulated-disk.ts'
 import { type InstanceSettings, SimulatedInstance } from './simulated-instance.ts'
 import { CALM, type NetworkConditions } from './simulated-network.ts'
@@ -30,7 +31,6 @@ export interface WorldShape {
   /** From a least to a most: how long the brokers take to write a transaction marker. */
   readonly markerMs?: readonly [number, number]
 }
-  readonly transactionVersion?: 1 | 2
 
 /** An input topic has more partitions than the application was started with. */
 export interface Growth {
@@ -46,6 +46,11 @@ const PAUSED_BEHIND_MS = 40
 /** A thread whose disk is full or broken may end; the supervisor starts it again. What such a time has left behind it may meet a little later, too. */
 const DISK_EXCUSE_MS = 30_000
 
+/** Mostly far more than there is to write. */
+function drawTransactionBytes(random: SeededRandom): number {
+  return random.chance(0.15) ? Math.floor(random.logarithmic(300, 10_000)) : 16_000_000
+}
+
 /** A cluster, the instances of an application on their machines, and the rest of the world. */
 export class World {
   readonly scheduler: Scheduler
@@ -57,7 +62,7 @@ export class World {
   readonly topology: ApplicationTopology
   readonly violations: string[] = []
   growth: Growth | undefined
-  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean; readonly transactionVersion: 1 | 2 }
+  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean }
   readonly #options: WorldOptions
   readonly #settings: InstanceSettings
   /** How often the log cleaner comes by. */
@@ -75,7 +80,7 @@ export class World {
     this.scheduler = scheduler
     const drawn = random.fork('world')
     const sessionTimeoutMs = drawn.pick([6_000, 6_000, 10_000])
-    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, transactionVersion: random.fork('transaction version').chance(0.2) ? 1 : 2, ...options.shape }
+    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, ...options.shape }
     this.#cleanerMs = drawn.chance(0.5) || this.shape.tombstoneRetentionMs < DAY_MS ? 3_000 : undefined
     this.#settings = {
       sessionTimeoutMs,
@@ -85,11 +90,12 @@ export class World {
       pace: { minIntervalMs: drawn.pick([1, 10, 50]), targetRecords: drawn.pick([20, 500, 16_000]), maxAgeMs: drawn.pick([5, 60, 200]) },
       maxBufferedBytes: drawn.pick([2_000, 1_000_000, 1_000_000]),
       segmentBytes: drawn.pick([1_000, 1_000, 4_000, 20_000, 64 << 20]),
+      maxTransactionBytes: drawTransactionBytes(random.fork('memory')),
     }
     const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 100]] as const)
     const lateMarkers = { share: drawn.pick([0, 0, 0.1]), byMs: [300, 3_000] as const }
     const timing = { markerMs: options.shape?.markerMs ?? markerMs, lateMarkers }
-    this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', transactionVersion: this.shape.transactionVersion, timing })
+    this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', timing })
     const counts = new Map(application.topics.map(({ name, partitions }) => [name, partitions]))
     this.topology = new ApplicationTopology(application.applicationId, application.topology(), counts)
     this.outside = new Outside({ cluster: this.cluster, scheduler, partitionCounts: this.topology.partitionCounts })
@@ -146,9 +152,9 @@ export class World {
   }
 
   describe(): string {
-    const { instances, nodes, sessionTimeoutMs, tombstoneRetentionMs, transactionVersion } = this.shape
+    const { instances, nodes, sessionTimeoutMs, tombstoneRetentionMs } = this.shape
     const { producers, transactionTimeoutMs, pace, segmentBytes, maxBufferedBytes } = this.#settings
-    return `${instances} instances, ${nodes} nodes, transactions V${transactionVersion}, ${this.topology.taskIds.length} tasks, ${producers} producers, session ${sessionTimeoutMs} ms, transaction ${transactionTimeoutMs} ms, pace ${Object.values(pace).join('/')}, segments ${segmentBytes}, buffers ${maxBufferedBytes}, deletions kept for ${tombstoneRetentionMs / 1000} s${this.#cleanerMs === undefined ? '' : ', cleaned'}`
+    return `${instances} instances, ${nodes} nodes, ${this.topology.taskIds.length} tasks, ${producers} producers, session ${sessionTimeoutMs} ms, transaction ${transactionTimeoutMs} ms, pace ${Object.values(pace).join('/')}, segments ${segmentBytes}, buffers ${maxBufferedBytes}, deletions kept for ${tombstoneRetentionMs / 1000} s${this.#cleanerMs === undefined ? '' : ', cleaned'}`
   }
 
   begin(): void {
@@ -160,6 +166,8 @@ export class World {
     for (const instance of this.instances) this.scheduler.after(this.#options.random.fork(`start ${instance.name}`).between(0, 1_000), () => instance.start())
     for (const companion of this.companions) companion.start()
     if (this.#cleanerMs !== undefined) void this.#cleanEvery(this.#cleanerMs)
+    const { instances, scheduler, violations } = this
+    new MemoryWatch({ instances, scheduler, violations, settings: this.#settings }).start()
   }
 
   apply(fault: Fault): void {

@@ -58,6 +58,9 @@ export class ModelFetcher implements Fetcher {
     return undefined
   }
 
+  /** It reads from the log what is taken. */
+  readonly waiting = 0
+
   fail(failure: FetchFailure): void {
     this.#failures.push(failure)
     this.look()

@@ -116,6 +116,7 @@ export class FakeKafka {
       pause: () => {},
       resume: () => {},
       take,
+      waiting: 0,
       ready,
       wake: () => this.#wake(),
       close: async () => {},

@@ -283,4 +283,22 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'if (partitions.length <= expected) return undefined',
     replace: 'if (partitions.length >= expected) return undefined',
   },
+  {
+    name: 'a full queue does not stop its fetch',
+    file: 'engine/thread-processing.ts',
+    find: 'queue.bufferedBytes > this.#options.maxBufferedBytes',
+    replace: 'queue.bufferedBytes > Number.POSITIVE_INFINITY',
+  },
+  {
+    name: 'a fetcher asks on while nobody takes what has arrived',
+    file: 'kafka/fetcher.ts',
+    find: '!polls.underWay && polls.waiting <= 1',
+    replace: '!polls.underWay',
+  },
+  {
+    name: 'a full transaction takes further records',
+    file: 'engine/thread-processing.ts',
+    find: 'processed < RECORDS_PER_TURN && !this.#options.collector.full; i++',
+    replace: 'processed < RECORDS_PER_TURN; i++',
+  },
 ]
