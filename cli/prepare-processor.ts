@@ -7,7 +7,6 @@ import { systemRandom } from '../ports/system-random.ts'
 import { nodeDisk } from '../stores/node-disk.ts'
 import { StateDirectory } from '../stores/state-directory.ts'
 import { type Application, loadApplication } from './applications.ts'
-import { PersonsMistake } from './exit.ts'
 import { connectKafka } from './kafka.ts'
 import { settleIdentities } from './settle-identities.ts'
 import type { RunningRules } from './stream-worker-messages.ts'
@@ -36,7 +35,6 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
   const kafka = connectKafka(settings, brokers, settings['application.id'])
   try {
     const { clusterId } = await kafka.client.broker.metadata([])
-    await checkFeatures(kafka.client)
     const topology = await prepareTopics(kafka.client, application, settings)
     const directory = await StateDirectory.open({
       disk: nodeDisk,
@@ -66,13 +64,6 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
     }
   } finally {
     await kafka.close()
-  }
-}
-
-async function checkFeatures(client: KafkaClient): Promise<void> {
-  const { finalised, transactionsV2 } = await client.broker.features()
-  if (!transactionsV2) {
-    throw new PersonsMistake(`the cluster has transaction.version ${finalised.get('transaction.version') ?? 0}, expected 2 (Kafka 4.0 and later): run kafka-features.sh upgrade --feature transaction.version=2 on it`)
   }
 }
 
