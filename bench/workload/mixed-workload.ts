@@ -12,7 +12,7 @@ import { Mulberry32, type Workload, type WorkloadHeader, type WorkloadRecord } f
  * What the generator remembers of each trade is the least that tells the outcome; the rules are not in here.
  */
 export class MixedWorkload implements Workload {
-  readonly #options: Required<MixedWorkloadOptions>
+  #options: Required<MixedWorkloadOptions>
   readonly #chance: Mulberry32
   readonly #trades = new Map<number, ShadowTrade>()
   readonly #deleted: ShadowTrade[] = []
@@ -28,6 +28,11 @@ export class MixedWorkload implements Workload {
     this.#chance = new Mulberry32(this.#options.seed)
     this.#kinds = cumulative(this.#options.rates)
     this.#sorts = Object.keys(INVALID_SORTS).filter((sort) => this.#options.wrongPartitions || !sort.includes('wrong partition'))
+  }
+
+  /** Maturity dates lie around this date from now on. What a record is said to lead to no longer holds then: trades that have expired meanwhile are not known here. */
+  turnTo(businessDate: string): void {
+    if (businessDate !== this.#options.businessDate) this.#options = { ...this.#options, businessDate }
   }
 
   next(into: WorkloadRecord): void {

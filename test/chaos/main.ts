@@ -6,6 +6,8 @@ import { killLeftBehind } from '../../dev/test/left-behind.ts'
 import { type ChaosReport, markdownOf } from './run/chaos-report.ts'
 import { endByForce } from './run/end-by-force.ts'
 import { FAULT_KINDS } from './run/fault-kinds.ts'
+import { checkLeftBehind } from './run/own-checks.ts'
+import { describeGoal } from './run/recovery-goals.ts'
 import { type ChaosOptions, runChaos } from './run/run-chaos.ts'
 import { smallDiskFolder } from './run/world.ts'
 
@@ -26,6 +28,7 @@ trades. In the end everything heals, what was sent is worked off, and all that c
 
 /** As for the command line of the product: wrong arguments. */
 const USAGE = 2
+const EXIT_WITHIN_MS = 5_000
 /** Every process of a run has it in its environment. */
 const RUN_VARIABLE = 'TRADEWIND_TEST_RUN'
 /** As a shell has it. */
@@ -34,6 +37,8 @@ const INTERRUPTED = 130
 // kafkajs sets timers in the past, which Node would tell on standard error in the middle of a run.
 process.removeAllListeners('warning')
 process.exitCode = await main()
+// What was given up in the end may still hold this process; all has been told, and nothing of it is worth waiting for.
+setTimeout(() => process.exit(), EXIT_WITHIN_MS).unref()
 
 async function main(): Promise<number> {
   const options = readOptions()
@@ -64,6 +69,7 @@ async function run({ seed, minutes, rate, partitions, kinds, report: reportFolde
   writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)
   writeFileSync(`${file}.md`, markdownOf(report))
   for (const { name, held, detail } of report.checks) process.stdout.write(`${held ? 'ok    ' : 'FAILED'}  ${name}: ${detail}\n`)
+  for (const goal of report.goals) process.stdout.write(`goal    ${describeGoal(goal)}\n`)
   if (report.held && !keep) rmSync(folder, { recursive: true, force: true })
   else process.stdout.write(`Data and logs: ${folder}\n`)
   process.stdout.write(`Report: ${file}.md\n`)
@@ -78,7 +84,7 @@ async function runAndEnd(options: ChaosOptions): Promise<ChaosReport> {
   } finally {
     // by their environment: who looks into the logs has the folder in his command line too
     const left = await killLeftBehind(`${RUN_VARIABLE}=${options.folder}`)
-    const check = { name: 'no process is left behind', held: left.length === 0, detail: left.join('; ') || 'none' }
+    const check = checkLeftBehind(left)
     if (report === undefined) process.stderr.write(`left behind: ${check.detail}\n`)
     else report = { ...report, held: report.held && check.held, checks: [...report.checks, check] }
   }

@@ -10,7 +10,7 @@ import { type ModelInput, type ModelOutputs, TradeModel } from '../model/trade-m
 import type { TradeEnvironment } from './trade-environment.ts'
 
 /** Kafka's own; the topics are made without another. */
-const MAX_MESSAGE_BYTES = 1_048_588
+export const MAX_MESSAGE_BYTES = 1_048_588
 
 export interface ModelRun {
   readonly businessDate: string
@@ -88,7 +88,7 @@ function contentOf(record: CommittedCursor): { timestamp: number; key: Buffer | 
  * When a record was processed is known only where its audit entry says so: where it is stamped with another time than the input's. That matters where the input was
  * stamped a moment ahead: whether it lay in the future depends on the moment of processing. The comparison holds such a time against the span of the run.
  */
-function processingTimes(actual: readonly ActualRecord[], { toMs }: ModelRun['processing']): (input: ModelInput) => number {
+export function processingTimes(actual: readonly ActualRecord[], { toMs }: ModelRun['processing']): (input: ModelInput) => number {
   const stamps = new Map<string, number>()
   for (const { topic, timestamp, value } of actual) {
     if (topic !== 'trade.audit' || value === null) continue

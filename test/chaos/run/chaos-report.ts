@@ -4,6 +4,7 @@ import type { UnaskedExit } from './fleet.ts'
 import type { HttpReport } from './http-load.ts'
 import type { FaultRecord } from './nemesis.ts'
 import type { RecoveryTimes } from './recovery.ts'
+import { describeGoal, type RecoveryGoal } from './recovery-goals.ts'
 import type { UnavailabilityReport } from './unavailability.ts'
 import { TIMES } from './world.ts'
 
@@ -26,6 +27,7 @@ export interface ChaosReport {
     readonly committedAuditEntries: number
   }
   readonly faults: readonly FaultRecord[]
+  readonly goals: readonly RecoveryGoal[]
   /** Kinds of faults that this machine cannot have. */
   readonly impossible: readonly string[]
   /** By proxies, after the server had acted. */
@@ -38,8 +40,8 @@ export interface ChaosReport {
 
 /** One line, for people. */
 export function describeFault({ what, atS, together, answersLost, ...times }: FaultRecord): string {
-  const { firstCommitMs, processedMs, postgresMs, mongoMs } = times
-  const recovery = `first commit ${shown(firstCommitMs)}, every partition ${shown(processedMs)}, PostgreSQL ${shown(postgresMs)}, MongoDB ${shown(mongoMs)}`
+  const { firstCommitMs, processedMs, postgresMs, mongoMs, gatewayMs } = times
+  const recovery = `first commit ${shown(firstCommitMs)}, every partition ${shown(processedMs)}, PostgreSQL ${shown(postgresMs)}, MongoDB ${shown(mongoMs)}, gateway ${shown(gatewayMs)}`
   const lost = answersLost === 0 ? '' : `, ${answersLost} answers lost`
   return `${atS.toFixed(1).padStart(7)} s  ${what}: ${recovery}${lost}${together === undefined ? '' : ` (with: ${together})`}`
 }
@@ -60,15 +62,19 @@ ${checks.map(({ name, held, detail }) => `| ${name} | ${held ? 'yes' : '**no**'}
 
 ## Records
 ${records.sent} sent, ${records.acknowledged} acknowledged, ${records.givenUp} given up by the client (in the log or not), ${records.committedAuditEntries} audit entries committed.
-${http.accepted} more came through the gateway; ${http.repeated} of its requests failed and were repeated, one trade for ${seconds(http.longestMs)}.
+${http.accepted} more came through the gateway, which told the outcome of ${http.settled}; ${http.repeated} of its requests failed and were repeated, one trade for ${seconds(http.longestMs)}.
 ${report.answersLost} answers were lost after the server had acted.
 
-## Recovery by kind of fault
-From the fault until a trade that was sent after it was committed (first: of any partition; all: of every partition), and until both databases had something of every partition that was committed later.
-Median / longest of the faults without company, in seconds.
+## Goals
+Medians of the faults without company: from the kill until every partition of the one that was killed had committed output of records that came later.
+${report.goals.map((goal) => `- ${describeGoal(goal)}`).join('\n')}
 
-| fault | times | alone | first commit | all partitions | PostgreSQL | MongoDB |
-|---|---|---|---|---|---|---|
+## Recovery by kind of fault
+From the fault until a trade that was sent after it was committed (first: of any partition; all: of every partition), until both databases had something of every partition that was committed later,
+and until the gateway had taken a later trade and told that it succeeded. Median / longest of the faults without company, in seconds.
+
+| fault | times | alone | first commit | all partitions | PostgreSQL | MongoDB | gateway |
+|---|---|---|---|---|---|---|---|
 ${byKind(faults).join('\n')}
 ${report.impossible.length > 0 ? `\nNot to be had on this machine: ${report.impossible.join(', ')}.\n` : ''}
 ## Unavailability
@@ -80,8 +86,8 @@ ${report.impossible.length > 0 ? `\nNot to be had on this machine: ${report.impo
 The longest wait from acknowledgement to commit was ${seconds(unavailability.longestWaitMs)}.
 
 ## Faults
-| at | fault | together with | lasted | answers lost | first commit | all partitions | PostgreSQL | MongoDB | whole after its end |
-|---|---|---|---|---|---|---|---|---|---|
+| at | fault | together with | lasted | answers lost | first commit | all partitions | PostgreSQL | MongoDB | gateway | whole after its end |
+|---|---|---|---|---|---|---|---|---|---|---|
 ${faults.map(faultRow).join('\n')}
 
 ## Roles that ended by themselves
@@ -95,7 +101,7 @@ function byKind(faults: readonly FaultRecord[]): string[] {
     const all = faults.filter((fault) => fault.kind === kind)
     const alone = all.filter(({ together }) => together === undefined)
     const column = (pick: (fault: RecoveryTimes) => number | undefined) => medianAndLongest(alone.map(pick))
-    return `| ${kind} | ${all.length} | ${alone.length} | ${column((f) => f.firstCommitMs)} | ${column((f) => f.processedMs)} | ${column((f) => f.postgresMs)} | ${column((f) => f.mongoMs)} |`
+    return `| ${kind} | ${all.length} | ${alone.length} | ${column((f) => f.firstCommitMs)} | ${column((f) => f.processedMs)} | ${column((f) => f.postgresMs)} | ${column((f) => f.mongoMs)} | ${column((f) => f.gatewayMs)} |`
   })
 }
 
@@ -106,8 +112,8 @@ function medianAndLongest(times: readonly (number | undefined)[]): string {
   return `${inSeconds(median)} / ${inSeconds(sorted.at(-1))}`
 }
 
-function faultRow({ what, atS, lastedMs, together, answersLost, firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs }: FaultRecord): string {
-  const times = [firstCommitMs, processedMs, postgresMs, mongoMs, wholeAgainMs].map(shown)
+function faultRow({ what, atS, lastedMs, together, answersLost, firstCommitMs, processedMs, postgresMs, mongoMs, gatewayMs, wholeAgainMs }: FaultRecord): string {
+  const times = [firstCommitMs, processedMs, postgresMs, mongoMs, gatewayMs, wholeAgainMs].map(shown)
   return `| ${atS.toFixed(1)} s | ${what} | ${together ?? ''} | ${shown(lastedMs)} | ${answersLost} | ${times.join(' | ')} |`
 }
 

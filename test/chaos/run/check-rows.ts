@@ -4,44 +4,59 @@ import { type Check, Differences } from '../../../cli/self-check/check.ts'
 import type { ActualRecord } from '../../model/compare.ts'
 import { finalTradeVersions } from '../../model/final-rows.ts'
 
+/** A row of `trade_versions`, as far as it is compared. */
+export interface VersionRow {
+  /** `trade id/version` */
+  readonly id: string
+  readonly book_id: string
+  readonly counterparty_id: string
+  /** `partition@offset` */
+  readonly source: string
+}
+
 /** `trade_versions`: of each version of each trade the last content. */
 export async function checkTradeVersions(url: string, processed: readonly ActualRecord[]): Promise<Check> {
-  const expected = finalTradeVersions(processed)
-  const versions = expected.size
-  const differences = new Differences()
   const client = new pg.Client(url)
   await client.connect()
   try {
-    const { rows } = await client.query<{ id: string; book_id: string; counterparty_id: string; source: string }>(
-      "SELECT trade_id || '/' || version AS id, book_id, counterparty_id, source_partition || '@' || source_offset AS source FROM trade_versions",
-    )
-    for (const { id, book_id, counterparty_id, source } of rows) {
-      const row = expected.get(id)
-      expected.delete(id)
-      const wanted = row && `${row.book_id} ${row.counterparty_id} ${row.source_partition}@${row.source_offset}`
-      if (wanted !== `${book_id} ${counterparty_id} ${source}`) differences.add(`version ${id} is ${book_id} ${counterparty_id} ${source}, expected ${wanted ?? 'no such row'}`)
-    }
-    for (const id of expected.keys()) differences.add(`version ${id} has no row`)
-    return differences.check('PostgreSQL trade_versions = the last content of each version', `${rows.length} rows, ${versions} versions`)
+    const { rows } = await client.query<VersionRow>("SELECT trade_id || '/' || version AS id, book_id, counterparty_id, source_partition || '@' || source_offset AS source FROM trade_versions")
+    return compareTradeVersions(rows, processed)
   } finally {
     await client.end()
   }
 }
 
+export function compareTradeVersions(rows: readonly VersionRow[], processed: readonly ActualRecord[]): Check {
+  const expected = finalTradeVersions(processed)
+  const versions = expected.size
+  const differences = new Differences()
+  for (const { id, book_id, counterparty_id, source } of rows) {
+    const row = expected.get(id)
+    expected.delete(id)
+    const wanted = row && `${row.book_id} ${row.counterparty_id} ${row.source_partition}@${row.source_offset}`
+    if (wanted !== `${book_id} ${counterparty_id} ${source}`) differences.add(`version ${id} is ${book_id} ${counterparty_id} ${source}, expected ${wanted ?? 'no such row'}`)
+  }
+  for (const id of expected.keys()) differences.add(`version ${id} has no row`)
+  return differences.check('PostgreSQL trade_versions = the last content of each version', `${rows.length} rows, ${versions} versions`)
+}
+
 /** `trade_history`: one document for each record of `trade.processed`. */
 export async function checkHistory(url: string, topicId: string, processed: readonly ActualRecord[]): Promise<Check> {
-  const expected = new Set(processed.map(({ partition, offset }) => `${topicId}#${partition}#${offset}`))
-  const differences = new Differences()
+  const ids: string[] = []
   const client = new MongoClient(url)
-  let documents = 0
   try {
-    for await (const { _id } of client.db().collection<{ _id: string }>('trade_history').find({}, { projection: { _id: 1 } })) {
-      documents++
-      if (!expected.delete(_id)) differences.add(`document ${_id} has no record`)
-    }
+    for await (const { _id } of client.db().collection<{ _id: string }>('trade_history').find({}, { projection: { _id: 1 } })) ids.push(_id)
   } finally {
     await client.close()
   }
+  return compareHistory(ids, topicId, processed)
+}
+
+/** `ids`: of the documents that there are. */
+export function compareHistory(ids: readonly string[], topicId: string, processed: readonly ActualRecord[]): Check {
+  const expected = new Set(processed.map(({ partition, offset }) => `${topicId}#${partition}#${offset}`))
+  const differences = new Differences()
+  for (const id of ids) if (!expected.delete(id)) differences.add(`document ${id} has no record`)
   for (const id of expected) differences.add(`record ${id} has no document`)
-  return differences.check('MongoDB trade_history = trade.processed, one document each', `${documents} documents, ${processed.length} records`)
+  return differences.check('MongoDB trade_history = trade.processed, one document each', `${ids.length} documents, ${processed.length} records`)
 }

@@ -41,19 +41,50 @@ export async function recordChanges(url: string): Promise<boolean> {
   })
 }
 
+export interface RowChange {
+  readonly trade_id: string
+  /** `null`: of a row that is a tombstone only. */
+  readonly version: number | null
+  /** As the driver gives a bigint. */
+  readonly source_offset: string
+}
+
+const PAGE_ROWS = 50_000
+
 /** A row's version and source offset only went up. */
 export async function checkVersionsOfRows(url: string): Promise<Check> {
   return withClient(url, async (client) => {
-    const differences = new Differences()
-    const { rows } = await client.query<Record<'trade_id' | 'version' | 'source_offset' | 'version_before' | 'offset_before', string>>(`
-      SELECT * FROM (
-        SELECT trade_id, version, source_generation, source_offset, lag(version) OVER w AS version_before, lag(source_offset) OVER w AS offset_before
-        FROM chaos_trade_changes WINDOW w AS (PARTITION BY trade_id ORDER BY change)
-      ) AS changes WHERE version < version_before OR source_offset <= offset_before`)
-    for (const row of rows) differences.add(`trade ${row.trade_id} goes from version ${row.version_before} (offset ${row.offset_before}) to ${row.version} (offset ${row.source_offset})`)
-    const { rows: counts } = await client.query<{ changes: string; trades: string }>('SELECT count(*) AS changes, count(DISTINCT trade_id) AS trades FROM chaos_trade_changes')
-    return differences.check('versions and offsets of a row in PostgreSQL never go down', `${counts[0]?.changes} changes of ${counts[0]?.trades} rows`)
+    const rows = new RowVersions()
+    for (let last = '0'; ; ) {
+      const page = await client.query<RowChange & { change: string }>(`SELECT change, trade_id, version, source_offset FROM chaos_trade_changes WHERE change > $1 ORDER BY change LIMIT ${PAGE_ROWS}`, [last])
+      for (const change of page.rows) rows.add(change)
+      const end = page.rows.at(-1)
+      if (end === undefined) return rows.check()
+      last = end.change
+    }
   })
+}
+
+/** Is told the changes of all rows, in the order in which they happened. */
+export class RowVersions {
+  readonly #differences = new Differences()
+  readonly #last = new Map<string, { readonly version: number; readonly offset: number }>()
+  #changes = 0
+
+  add({ trade_id, version: changed, source_offset }: RowChange): void {
+    this.#changes++
+    const before = this.#last.get(trade_id)
+    const version = changed ?? before?.version ?? 0
+    const offset = Number(source_offset)
+    if (before !== undefined && (version < before.version || offset <= before.offset)) {
+      this.#differences.add(`trade ${trade_id} goes from version ${before.version} (offset ${before.offset}) to ${version} (offset ${offset})`)
+    }
+    this.#last.set(trade_id, { version, offset })
+  }
+
+  check(): Check {
+    return this.#differences.check('versions and offsets of a row in PostgreSQL never go down', `${this.#changes} changes of ${this.#last.size} rows`)
+  }
 }
 
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {

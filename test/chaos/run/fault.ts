@@ -10,6 +10,8 @@ export interface Fault {
   /** From the fault to its end. */
   readonly holdMs: number
   inject(): Promise<void>
+  /** Partitions that had lost their processor when `inject` was done. */
+  affected?(): readonly number[]
   /** Undoes it, as far as it does not pass by itself. */
   heal(): Promise<void>
 }

@@ -27,6 +27,8 @@ export interface FleetOptions {
   readonly brokers: string
   /** Of the gateway. */
   readonly listen: string
+  /** Of processors, when they are started. */
+  readonly businessDate: () => string
   /** Why a member may end by itself at the moment; `started`: it had got over its start. */
   readonly excuse: (member: Member, started: boolean) => string | undefined
 }
@@ -69,6 +71,12 @@ export class Fleet {
   /** Names of those that run, paused ones too. */
   running(kind: MemberKind): string[] {
     return [...this.#running.values()].filter((member) => member.kind === kind).map(({ name }) => name)
+  }
+
+  /** The partitions of the input that a processor runs, as it said last. */
+  partitionsOf(name: string): number[] {
+    const status = this.#running.get(name)?.role.status
+    return status !== undefined && 'running' in status ? status.running.map((task) => Number(task.split('_')[1])) : []
   }
 
   start(name: string): void {
@@ -117,6 +125,11 @@ export class Fleet {
     member.role.kill('SIGCONT')
   }
 
+  /** Names of those that run. */
+  get left(): string[] {
+    return [...this.#running.keys()]
+  }
+
   /** All in order, side by side. From here on nothing is started again. */
   async stopAll(): Promise<void> {
     this.#isOver = true
@@ -134,7 +147,7 @@ export class Fleet {
     const brokers = { 'kafka.brokers': this.#options.brokers }
     switch (kind) {
       case 'processor':
-        return this.#environment.processor({ name, settings: { ...brokers, 'data.dir': this.folderOf(name) } })
+        return this.#environment.processor({ name, settings: { ...brokers, 'data.dir': this.folderOf(name), 'business.date': this.#options.businessDate() } })
       case 'gateway':
         return this.#environment.gateway({ name, settings: { ...brokers, 'http.listen': this.#options.listen } })
       default:

@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Check } from '../../../cli/self-check/check.ts'
-import { Differences } from '../../../cli/self-check/check.ts'
 import { readTopic } from '../../../cli/self-check/read-topic.ts'
+import type { Check } from '../../../cli/self-check/check.ts'
 import type { KafkaClient } from '../../../ports/kafka-client.ts'
+import { checkCreated } from './check-created.ts'
 
 const PREFIX = 'HTTP-'
 const EVERY_MS = 100
 const AGAIN_AFTER_MS = 250
 const ANSWER_WITHIN_MS = 5_000
-/** No fault lasts as long: a gateway that does not take a trade by then does not come back. */
+/** Trades between two requests that let trades expire. */
+const EXPIRE_EVERY = 20
+/** No fault lasts as long: a gateway that does not take a trade by then, or does not know what became of it, does not come back. */
 const TAKEN_WITHIN_MS = 120_000
+/** Trades whose outcome is asked for at a time. Others are only looked for in the end. */
+const MOST_ASKED_FOR = 5
 
 export interface HttpReport {
   /** Trades that the gateway has taken. */
@@ -18,16 +22,34 @@ export interface HttpReport {
   readonly repeated: number
   /** The longest that a trade was repeated until it was taken. */
   readonly longestMs: number
+  /** Trades of which the gateway has told the outcome. */
+  readonly settled: number
 }
 
-/** New trades, one after the other, through the gateway. Each is repeated under its Idempotency-Key until it is taken: whatever was lost on the way, it may be created once only. */
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+/**
+ * New trades, one after the other, through the gateway. Each is repeated under its Idempotency-Key until it is taken: whatever was lost on the way, it may be created once only.
+ * Of some the gateway is asked what became of them, until it says so.
+ */
 export class HttpLoad {
   /** Ids of trades that were taken, and of the one that may have been. */
   readonly accepted = new Set<string>()
+  /** The number of the trade that is sent next. */
+  begun = 0
+  /** The highest number of a trade that was taken and of which the gateway has said that it succeeded; -1: none. */
+  settledUpTo = -1
   #underWay: string | undefined
+  readonly #asking = new Set<Promise<void>>()
+  readonly #notSettled = new Map<string, string>()
+  #settled = 0
   #repeated = 0
   #longestMs = 0
   #lastAnswer = 'none'
+  #lastExpiry = 'nothing'
   readonly #url: string
 
   constructor(url: string) {
@@ -35,7 +57,7 @@ export class HttpLoad {
   }
 
   get report(): HttpReport {
-    return { accepted: this.accepted.size, repeated: this.#repeated, longestMs: this.#longestMs }
+    return { accepted: this.accepted.size, repeated: this.#repeated, longestMs: this.#longestMs, settled: this.#settled }
   }
 
   /** What the gateway said last, for people. */
@@ -43,57 +65,99 @@ export class HttpLoad {
     return this.#lastAnswer
   }
 
-  /** The last one is repeated until it is taken, also after `signal`. */
+  /** What the gateway said last of expiry, for people. */
+  get lastExpiry(): string {
+    return this.#lastExpiry
+  }
+
+  /** The last one is repeated until it is taken, and outcomes are asked for until they are told, also after `signal`. */
   async run(signal: AbortSignal): Promise<void> {
-    for (let number = 0; !signal.aborted; number++) {
+    while (!signal.aborted) {
+      const number = this.begun++
       const tradeId = `${PREFIX}${number}`
       this.#underWay = tradeId
       const startMs = performance.now()
-      while (!(await this.#post(tradeId))) {
+      let requestId: string | undefined
+      while ((requestId = await this.#post(tradeId)) === undefined) {
         this.#repeated++
-        if (performance.now() - startMs > TAKEN_WITHIN_MS) throw new RefusedError(`the gateway has not taken ${tradeId} within ${TAKEN_WITHIN_MS / 1000} s; its last answer: ${this.#lastAnswer}`)
+        if (performance.now() - startMs > TAKEN_WITHIN_MS) throw new RefusedError(`the gateway has not taken ${tradeId} within ${TAKEN_WITHIN_MS / 1000} s; its last answer: ${this.#lastAnswer.slice(0, 300)}`)
         await delay(AGAIN_AFTER_MS)
       }
       this.#longestMs = Math.max(this.#longestMs, performance.now() - startMs)
       this.accepted.add(tradeId)
       this.#underWay = undefined
+      this.#askFor(number, requestId)
+      if (number % EXPIRE_EVERY === 0) await this.expire()
       await delay(EVERY_MS)
+    }
+    await Promise.all(this.#asking)
+  }
+
+  /** Lets expire what is due; answers how many trades, `undefined`: there is no answer. */
+  async expire(): Promise<number | undefined> {
+    const answer = await this.#fetch('/api/v1/expire-trades', { method: 'POST' }).catch((error: unknown) => ({ status: 0, text: String(error) }))
+    this.#lastExpiry = `${answer.status} ${answer.text}`
+    // as the gateway describes itself
+    return answer.status === 200 ? (JSON.parse(answer.text) as { expired: number }).expired : undefined
+  }
+
+  async check(client: KafkaClient, audit: string): Promise<Check> {
+    const audits: { tradeId: string; outcome: string }[] = []
+    await readTopic(client, audit, (record) => {
+      const tradeId = record.hasKey ? record.key.toString() : ''
+      // written by our own processor
+      if (tradeId.startsWith(PREFIX)) audits.push({ tradeId, outcome: (JSON.parse(record.value.toString()) as { outcome: string }).outcome })
+    })
+    return checkCreated({ taken: this.accepted, underWay: this.#underWay, notSettled: this.#notSettled }, audits)
+  }
+
+  #askFor(number: number, requestId: string): void {
+    if (this.#asking.size >= MOST_ASKED_FOR) return
+    const asking = this.#outcomeOf(requestId).then((failure) => {
+      this.#asking.delete(asking)
+      if (failure !== undefined) {
+        this.#notSettled.set(`${PREFIX}${number}`, failure)
+        return
+      }
+      this.#settled++
+      this.settledUpTo = Math.max(this.settledUpTo, number)
+    })
+    this.#asking.add(asking)
+  }
+
+  /** `undefined`: SUCCESS; otherwise what the gateway says instead, or said last. */
+  async #outcomeOf(requestId: string): Promise<string | undefined> {
+    const startMs = performance.now()
+    for (;;) {
+      const answer = await this.#fetch(`/api/v1/requests/${requestId}`, { headers: { prefer: 'wait=2' } }).catch((error: unknown) => ({ status: 0, text: String(error) }))
+      if (answer.status === 200 && answer.text.includes('"status":"SUCCESS"')) return undefined
+      const isFinal = [400, 404, 410].includes(answer.status) || answer.text.includes('"status":"FAILED"')
+      if (isFinal || performance.now() - startMs > TAKEN_WITHIN_MS) return `${answer.status} ${answer.text}`
+      await delay(AGAIN_AFTER_MS)
     }
   }
 
-  /** Each trade was created once; what came besides is known to be a repetition. */
-  async check(client: KafkaClient, audit: string): Promise<Check> {
-    const created = new Map<string, number>()
-    const differences = new Differences()
-    let repetitions = 0
-    await readTopic(client, audit, (record) => {
-      const key = record.hasKey ? record.key.toString() : ''
-      if (!key.startsWith(PREFIX)) return
-      // written by our own processor
-      const { outcome } = JSON.parse(record.value.toString()) as { outcome: string }
-      if (outcome === 'CREATED') created.set(key, (created.get(key) ?? 0) + 1)
-      else if (outcome === 'DUPLICATE') repetitions++
-      else differences.add(`trade ${key} is ${outcome}, expected CREATED, or DUPLICATE for a repetition`)
-    })
-    for (const tradeId of this.accepted) if (created.get(tradeId) !== 1) differences.add(`trade ${tradeId} was taken and created ${created.get(tradeId) ?? 0} times`)
-    for (const tradeId of created.keys()) if (!this.accepted.has(tradeId) && tradeId !== this.#underWay) differences.add(`trade ${tradeId} was created, and never taken`)
-    return differences.check('every trade that the gateway has taken was created once', `${this.accepted.size} taken, ${this.#repeated} requests repeated, ${repetitions} repetitions in the log`)
-  }
-
-  async #post(tradeId: string): Promise<boolean> {
+  /** Answers the id of the request; `undefined`: it was not taken, or nobody knows. */
+  async #post(tradeId: string): Promise<string | undefined> {
     const trade = { trade_id: tradeId, version: 1, counterparty_id: 'CP-HTTP', book_id: 'B-HTTP', maturity_date: '2027-05-20', created_date: '2026-12-11' }
     const headers = { 'content-type': 'application/json', 'idempotency-key': tradeId }
     try {
-      const answer = await fetch(`${this.#url}/api/v1/trades`, { method: 'POST', headers, body: JSON.stringify(trade), signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
-      this.#lastAnswer = `${answer.status} ${(await answer.text()).slice(0, 300)}`
+      const { status, text } = await this.#fetch('/api/v1/trades', { method: 'POST', headers, body: JSON.stringify(trade) })
+      this.#lastAnswer = `${status} ${text}`
       // what is refused for good would be repeated for ever
-      if (answer.status === 400 || answer.status === 422) throw new RefusedError(`${tradeId}: the gateway answered ${answer.status}`)
-      return answer.ok
+      if (status === 400 || status === 422) throw new RefusedError(`${tradeId}: the gateway answered ${status}`)
+      // as the gateway describes itself
+      return status >= 200 && status < 300 ? (JSON.parse(text) as { request_id: string }).request_id : undefined
     } catch (error) {
       if (error instanceof RefusedError) throw error
       this.#lastAnswer = String(error)
-      return false
+      return undefined
     }
+  }
+
+  async #fetch(path: string, request: RequestInit): Promise<Answer> {
+    const answer = await fetch(`${this.#url}${path}`, { ...request, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
+    return { status: answer.status, text: await answer.text() }
   }
 }
 

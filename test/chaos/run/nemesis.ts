@@ -1,10 +1,13 @@
 import { Mulberry32 } from '../../../bench/workload/workload.ts'
 import { until } from '../../support/until.ts'
+import { within } from './bounded.ts'
 import type { CommitWatch } from './commit-watch.ts'
 import { between, seconds } from './draw.ts'
 import type { Fault, FaultKind } from './fault.ts'
 import { FAULT_KINDS } from './fault-kinds.ts'
 import type { ForeignLoad } from './foreign-load.ts'
+import type { HttpLoad } from './http-load.ts'
+import { DATE_TURNS } from './processor-faults.ts'
 import { Recovery, type RecoveryTimes } from './recovery.ts'
 import type { ChaosWorld } from './world.ts'
 
@@ -18,6 +21,8 @@ export interface FaultRecord extends RecoveryTimes {
   readonly lastedMs: number
   /** The other fault that was there at the same time. */
   readonly together: string | undefined
+  /** Whether it took partitions from a processor that was known to run them. */
+  readonly hasAffected: boolean
   /** Answers that proxies lost meanwhile, after the server had acted. */
   readonly answersLost: number
   /** From the end of the fault, or of the last of two, until everything went on as before. `undefined`: it did not. */
@@ -28,6 +33,7 @@ export interface NemesisOptions {
   readonly world: ChaosWorld
   readonly watch: CommitWatch
   readonly load: ForeignLoad
+  readonly http: HttpLoad
   readonly seed: number
   readonly durationMs: number
   /** Only these kinds. Default: all but those that have to be asked for. */
@@ -38,8 +44,12 @@ export interface NemesisOptions {
 
 /** Share of the faults that have company. */
 const TOGETHER = 0.35
+/** In every run once, whatever is drawn, when there are trades that are due: the second round. */
+const DATE_TURNS_IN_ROUND = 1
 /** Much longer than any time-out of the product: what has not come back by then does not. */
 const WHOLE_WITHIN_MS = 150_000
+/** Only ends what hangs: a server may take long to start on a busy machine. */
+const DONE_WITHIN_MS = 330_000
 
 interface Injected {
   readonly kind: FaultKind
@@ -83,17 +93,18 @@ export class Nemesis {
   /** Until the time is up. Throws `NoRecoveryError`. */
   async run(): Promise<void> {
     this.#startMs = performance.now()
-    while (performance.now() - this.#startMs < this.#options.durationMs) {
+    for (let round = 0; performance.now() - this.#startMs < this.#options.durationMs || round <= DATE_TURNS_IN_ROUND; round++) {
       await this.#pause(between(this.#chance, 200, 2_000))
-      await this.#round()
+      await this.#round(round === DATE_TURNS_IN_ROUND)
     }
   }
 
-  async #round(): Promise<void> {
+  /** `dateTurns`: that is the first fault, and it has company. */
+  async #round(dateTurns: boolean): Promise<void> {
     const lostBefore = this.#answersLost
-    const injected = [await this.#inject(this.#drawFault(undefined))]
+    const injected = [await this.#inject(dateTurns ? this.#dateTurns() : this.#drawFault(undefined))]
     const [{ kind, fault }] = injected as [Injected]
-    if (this.#chance.next() < TOGETHER && this.#kinds.some(({ area }) => area !== kind.area)) {
+    if ((this.#chance.next() < TOGETHER || dateTurns) && this.#kinds.some(({ area }) => area !== kind.area)) {
       await this.#pause(between(this.#chance, 0, Math.max(500, fault.holdMs)))
       injected.push(await this.#inject(this.#drawFault(kind)))
     }
@@ -101,7 +112,7 @@ export class Nemesis {
     // The one that ends first is undone first.
     for (const { fault, startedMs } of injected.toSorted((a, b) => a.startedMs + a.fault.holdMs - b.startedMs - b.fault.holdMs)) {
       await this.#pause(startedMs + fault.holdMs - performance.now())
-      await fault.heal()
+      await within(`undoing «${fault.what}»`, DONE_WITHIN_MS, () => fault.heal())
       lasted.push(performance.now() - startedMs)
     }
     const { world } = this.#options
@@ -110,14 +121,15 @@ export class Nemesis {
     // One that gave up may take a moment to end.
     world.excuses.smallDisk = undefined
     for (const [at, { kind, fault, recovery, startedMs }] of injected.entries()) {
-      const { firstCommitMs, processedMs, postgresMs, mongoMs } = recovery
+      const { firstCommitMs, processedMs, affectedMs, postgresMs, mongoMs, gatewayMs } = recovery
       const record: FaultRecord = {
         kind: kind.name,
         what: fault.what,
         atS: (startedMs - this.#startMs) / 1000,
         lastedMs: lasted[at] ?? 0,
         together: injected.find((other) => other.kind !== kind)?.kind.name,
-        ...{ firstCommitMs, processedMs, postgresMs, mongoMs },
+        hasAffected: (fault.affected?.() ?? []).length > 0,
+        ...{ firstCommitMs, processedMs, affectedMs, postgresMs, mongoMs, gatewayMs },
         answersLost: this.#answersLost - lostBefore,
         wholeAgainMs: whole.ms,
       }
@@ -125,9 +137,9 @@ export class Nemesis {
       this.#options.onFault(record)
       this.#recoveries.delete(recovery)
     }
-    if (whole.ms === undefined) throw new NoRecoveryError(`${seconds(WHOLE_WITHIN_MS)} after the end of «${injected.map(({ fault }) => fault.what).join('» and «')}» there are still no ${whole.missing}`)
+    if (whole.ms === undefined) throw new NoRecoveryError(`${seconds(WHOLE_WITHIN_MS)} after the end of «${injected.map(({ fault }) => fault.what).join('» and «')}» there is still no ${whole.missing}`)
     // Another broker that goes while one is behind would take more away than one fault.
-    await until('every replica is in sync', () => world.allInSync(), { deadlineMs: WHOLE_WITHIN_MS })
+    await within('every replica is in sync', 2 * WHOLE_WITHIN_MS, () => until('every replica is in sync', () => world.allInSync(), { deadlineMs: WHOLE_WITHIN_MS }))
   }
 
   get #answersLost(): number {
@@ -135,21 +147,21 @@ export class Nemesis {
   }
 
   async #inject({ kind, fault }: { kind: FaultKind; fault: Fault }): Promise<Injected> {
-    const { world, watch, load, onStart } = this.#options
+    const { world, onStart } = this.#options
     onStart(fault.what)
     if (kind.area === 'brokers' || kind.area === 'network' || kind.area === 'databases') world.excuses.start = fault.what
-    const recovery = new Recovery(watch, load)
+    const recovery = new Recovery(this.#options)
     this.#recoveries.add(recovery)
     const startedMs = performance.now()
-    await fault.inject()
+    await within(`making «${fault.what}»`, DONE_WITHIN_MS, () => fault.inject())
+    recovery.affects(fault.affected?.() ?? [])
     return { kind, fault, recovery, startedMs }
   }
 
   /** How long it takes, from now on, or what does not come. */
   async #whole(): Promise<{ ms: number | undefined; missing: string }> {
-    const { watch, load } = this.#options
     const startMs = performance.now()
-    const recovery = new Recovery(watch, load)
+    const recovery = new Recovery(this.#options)
     this.#recoveries.add(recovery)
     try {
       await until('it goes on', () => recovery.isWhole && [...this.#recoveries].every(({ isWhole }) => isWhole), { deadlineMs: WHOLE_WITHIN_MS })
@@ -159,6 +171,13 @@ export class Nemesis {
     } finally {
       this.#recoveries.delete(recovery)
     }
+  }
+
+  #dateTurns(): { kind: FaultKind; fault: Fault } {
+    const kind = FAULT_KINDS.find(({ name }) => name === DATE_TURNS)
+    const fault = kind?.make(this.#options.world, this.#chance)
+    if (kind === undefined || fault === undefined) throw new Error('the business date cannot turn')
+    return { kind, fault }
   }
 
   /** Another area than `not`. */

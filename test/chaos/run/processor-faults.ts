@@ -1,26 +1,30 @@
 import { between, pick, seconds } from './draw.ts'
-import type { FaultKind } from './fault.ts'
+import type { Fault, FaultKind } from './fault.ts'
+import { KILLED, KILLED_FOR_LONG } from './recovery-goals.ts'
+import type { Fleet } from './fleet.ts'
 import { SMALL_DISK_MEMBER, TIMES, type ChaosWorld } from './world.ts'
 
 export const PROCESSORS = ['p1', 'p2', 'p3'] as const
+/** A fault like any other, and what lets trades expire. */
+export const DATE_TURNS = 'business date turns'
 const MOST_PROCESSORS = ['p1', 'p2', 'p3', 'p4'] as const
 
 export const processorFaults: readonly FaultKind[] = [
   {
-    name: 'processor killed',
+    name: KILLED,
     area: 'processors',
     make({ fleet }, chance) {
       const name = pick(chance, PROCESSORS)
-      return { what: `${name} is killed and started again`, holdMs: 0, inject: () => fleet.kill(name), heal: async () => fleet.start(name) }
+      return killed(fleet, name, `${name} is killed and started again`, 0)
     },
   },
   {
-    name: 'processor killed, back after its session',
+    name: KILLED_FOR_LONG,
     area: 'processors',
     make({ fleet }, chance) {
       const name = pick(chance, PROCESSORS)
       const holdMs = TIMES.sessionTimeoutMs + between(chance, 3_000, 5_000)
-      return { what: `${name} is killed, for ${seconds(holdMs)}`, holdMs, inject: () => fleet.kill(name), heal: async () => fleet.start(name) }
+      return killed(fleet, name, `${name} is killed, for ${seconds(holdMs)}`, holdMs)
     },
   },
   {
@@ -74,6 +78,24 @@ export const processorFaults: readonly FaultKind[] = [
     make: (world, chance) => scaled(world, 1, between(chance, 2_000, 5_000)),
   },
   {
+    name: DATE_TURNS,
+    area: 'processors',
+    // Were they not all away at a time, a partition could go back to an earlier date with a processor that still has it.
+    make(world, chance) {
+      const { fleet } = world
+      const inOrder = chance.next() < 0.5
+      return {
+        what: `the business date turns, with which every processor ${inOrder ? 'is told to stop' : 'is killed'} and started again`,
+        holdMs: 0,
+        inject: async () => {
+          world.turnBusinessDate()
+          await Promise.all(fleet.running('processor').map((name) => (inOrder ? fleet.stop(name) : fleet.kill(name))))
+        },
+        heal: async () => PROCESSORS.forEach((name) => fleet.start(name)),
+      }
+    },
+  },
+  {
     name: 'disk full',
     area: 'processors',
     make({ smallDisk, excuses, fleet }, chance) {
@@ -95,6 +117,20 @@ export const processorFaults: readonly FaultKind[] = [
     },
   },
 ]
+
+function killed(fleet: Fleet, name: string, what: string, holdMs: number): Fault {
+  let affected: readonly number[] = []
+  return {
+    what,
+    holdMs,
+    async inject() {
+      affected = fleet.partitionsOf(name)
+      await fleet.kill(name)
+    },
+    affected: () => affected,
+    heal: async () => fleet.start(name),
+  }
+}
 
 function scaled({ fleet }: ChaosWorld, count: number, holdMs: number): ReturnType<FaultKind['make']> {
   const wanted = MOST_PROCESSORS.slice(0, count)

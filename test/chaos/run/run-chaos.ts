@@ -1,20 +1,24 @@
 import { MixedWorkload } from '../../../bench/workload/mixed-workload.ts'
+import type { Workload } from '../../../bench/workload/workload.ts'
 import { lagOf } from '../../../cli/demo/drained.ts'
 import type { Check } from '../../../cli/self-check/check.ts'
 import { until } from '../../support/until.ts'
+import { within } from './bounded.ts'
 import { type ChaosReport, describeFault } from './chaos-report.ts'
 import { recordChanges } from './check-versions.ts'
 import { CommitWatch } from './commit-watch.ts'
-import { finalChecks } from './final-checks.ts'
+import { checkWithin, finalChecks } from './final-checks.ts'
 import { ForeignLoad } from './foreign-load.ts'
 import { GATEWAY } from './gateway-faults.ts'
 import { healWorld } from './heal-world.ts'
 import { HttpLoad } from './http-load.ts'
 import { Nemesis } from './nemesis.ts'
+import { checkEnds, checkErrors, checkWentOn } from './own-checks.ts'
 import { PROCESSORS } from './processor-faults.ts'
+import { recoveryGoals } from './recovery-goals.ts'
 import { SINKS } from './sink-faults.ts'
 import { Unavailability, type UnavailabilityReport } from './unavailability.ts'
-import { BUSINESS_DATE, ChaosWorld } from './world.ts'
+import { ChaosWorld, TIMES } from './world.ts'
 
 export interface ChaosOptions {
   /** For everything: data of brokers and databases, of roles, what they said. */
@@ -34,6 +38,13 @@ const KEYS = 2_000
 const STATUS_EVERY_MS = 10_000
 /** Only ends what hangs: after each record that is worked off it begins anew. */
 const DRAIN_STALLED_MS = 150_000
+/** These too: many times what they take on a busy machine. */
+const ASK_WITHIN_MS = 60_000
+const LOAD_ENDS_WITHIN_MS = 300_000
+const HEALED_WITHIN_MS = 600_000
+const STOPPED_WITHIN_MS = 180_000
+const CLOSED_WITHIN_MS = 120_000
+const WATCH_ENDS_WITHIN_MS = 30_000
 
 /** Starts everything, makes faults, heals, drains, compares. Whatever happens, no process is left when it resolves. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -45,7 +56,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const outcome = await run.toTheEnd()
     return { ...outcome, startedAt: startedAt.toISOString(), elapsedS: (Date.now() - startedAt.getTime()) / 1000 }
   } finally {
-    await world.close()
+    await within('brokers, databases and roles end', CLOSED_WITHIN_MS, () => world.close()).catch((error: unknown) => options.onProgress(String(error)))
   }
 }
 
@@ -59,11 +70,11 @@ class ChaosRun {
   readonly #fromMs = Date.now()
   readonly #violations: string[] = []
 
-  private constructor(world: ChaosWorld, options: ChaosOptions, parts: { load: ForeignLoad; watch: CommitWatch; nemesis: Nemesis }) {
+  private constructor(world: ChaosWorld, options: ChaosOptions, parts: { load: ForeignLoad; http: HttpLoad; watch: CommitWatch; nemesis: Nemesis }) {
     this.#world = world
     this.#options = options
     this.#load = parts.load
-    this.#http = new HttpLoad(`http://${world.listen}`)
+    this.#http = parts.http
     this.#watch = parts.watch
     this.#nemesis = parts.nemesis
   }
@@ -74,18 +85,25 @@ class ChaosRun {
     const { seed, partitions, ratePerS, onProgress } = options
     for (const name of [...PROCESSORS, ...SINKS, GATEWAY]) fleet.start(name)
     await until('the tables are there', () => recordChanges(direct.postgres))
-    const workload = new MixedWorkload({ seed, businessDate: BUSINESS_DATE, keys: KEYS, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } })
+    const mixed = new MixedWorkload({ seed, businessDate: world.businessDate, keys: KEYS, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } })
+    const workload: Workload = {
+      next(into) {
+        mixed.turnTo(world.businessDate)
+        mixed.next(into)
+      },
+    }
     const load = new ForeignLoad({ brokers: direct.brokers, topic: environment.topics.ingested, partitions, workload, ratePerS })
+    const http = new HttpLoad(`http://${world.listen}`)
     let nemesis: Nemesis | undefined
     const watch = CommitWatch.start({ client: environment.client, topics: environment.topics, partitions, applicationId: environment.applicationId, ...direct }, () => nemesis?.look())
     nemesis = new Nemesis({
-      ...{ world, watch, load, seed },
+      ...{ world, watch, load, http, seed },
       durationMs: options.minutes * 60_000,
       kinds: options.kinds,
       onStart: (what) => onProgress(`  ${what}`),
       onFault: (record) => onProgress(describeFault(record)),
     })
-    return new ChaosRun(world, options, { load, watch, nemesis })
+    return new ChaosRun(world, options, { load, http, watch, nemesis })
   }
 
   async toTheEnd(): Promise<Omit<ChaosReport, 'startedAt' | 'elapsedS'>> {
@@ -100,14 +118,14 @@ class ChaosRun {
     try {
       unavailability = await this.#faults()
       this.#options.onProgress('everything heals; what has been sent is worked off')
-      await this.#orViolation(() => healWorld(this.#world))
+      await this.#orViolation(() => within('everything heals', HEALED_WITHIN_MS, () => healWorld(this.#world)))
       stopLoad.abort()
-      await this.#orViolation(() => loading)
+      await this.#orViolation(() => within('the load and the requests to the gateway end', LOAD_ENDS_WITHIN_MS, () => loading, () => this.#status))
       checks = await this.#drainAndCompare()
     } finally {
       clearInterval(status)
       stopLoad.abort()
-      await this.#watch.close()
+      await this.#orViolation(() => within('the watch over topics and databases ends', WATCH_ENDS_WITHIN_MS, () => this.#watch.close()))
     }
     const { sent, acknowledgedCount: acknowledged, unknown } = this.#load
     const { audits } = this.#watch
@@ -116,7 +134,7 @@ class ChaosRun {
     const impossible = [...this.#nemesis.impossible]
     const answersLost = this.#world.allProxies.reduce((sum, { lost }) => sum + lost, 0)
     const records = { sent, acknowledged, givenUp: unknown, committedAuditEntries: audits }
-    return { seed, minutes, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, http: this.#http.report, unavailability, restarts: this.#world.fleet.unasked, checks }
+    return { seed, minutes, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, http: this.#http.report, unavailability, restarts: this.#world.fleet.unasked, checks, goals: recoveryGoals(faults, TIMES.sessionTimeoutMs) }
   }
 
   async #faults(): Promise<UnavailabilityReport> {
@@ -132,6 +150,7 @@ class ChaosRun {
     const { topics, applicationId } = environment
     const drained = await this.#orViolation(async () => {
       await this.#workedOff('input', applicationId, [topics.ingested])
+      await until('no trade is due any more', async () => (await this.#http.expire()) === 0, { deadlineMs: DRAIN_STALLED_MS, describe: () => `The gateway said last: ${this.#http.lastExpiry}` })
     })
     const toMs = Date.now()
     await this.#orViolation(async () => {
@@ -139,36 +158,26 @@ class ChaosRun {
       await this.#workedOff('what goes to MongoDB', `${applicationId}-sink-mongo`, [topics.audit, topics.processed, topics.expired])
     })
     // Also where something was not worked off: what is compared must not change, nor its files be opened twice.
-    const stopped = await this.#orViolation(() => fleet.stopAll())
+    const stopped = await this.#orViolation(() => within('every role stops', STOPPED_WITHIN_MS, () => fleet.stopAll(), () => `Still running: ${fleet.left.join(', ')}`))
     if (!drained || !stopped) fleet.abandon()
     this.#options.onProgress('comparing')
     const compared = await finalChecks(this.#world, this.#load, { fromMs: this.#fromMs, toMs })
-    return [...compared, await this.#http.check(environment.client, topics.audit), ...this.#ownChecks()]
+    return [...compared, await checkWithin('every trade that the gateway has taken was created once', () => this.#http.check(environment.client, topics.audit)), ...this.#ownChecks()]
   }
 
   #ownChecks(): Check[] {
     const { environment, fleet, services } = this.#world
-    const died = fleet.unasked.filter(({ excuse }) => excuse === undefined)
-    const unnamed = environment.said.filter((line) => line.includes(' unexpected: '))
     const away = services.filter(({ pid }) => pid === undefined)
     if (away.length > 0) this.#violations.push(`not running any more: ${away.map(({ name }) => name).join(', ')}`)
     if (this.#watch.failure !== undefined) this.#violations.push(this.#watch.failure.message)
-    return [
-      { name: 'after every fault everything went on', held: this.#violations.length === 0 && this.#nemesis.records.length > 0, detail: this.#violations.join('; ') || `${this.#nemesis.records.length} faults` },
-      {
-        name: 'no role ended by itself without a reason',
-        held: died.length === 0,
-        detail: died.map(({ name, exit, lastWords }) => `${name} (${exit}): ${lastWords}`).join('; ') || `${fleet.unasked.length} ended with one and were started again`,
-      },
-      { name: 'no role met an error that it has no words for', held: unnamed.length === 0, detail: unnamed.slice(0, 5).join('; ') || `${environment.said.length} lines were said` },
-    ]
+    return [checkWentOn(this.#violations, this.#nemesis.records.length), checkEnds(fleet.unasked), checkErrors(environment.said)]
   }
 
   /** Until the group has no lag. It may take as long as it likes while the lag gets smaller. */
   async #workedOff(what: string, group: string, topics: readonly string[]): Promise<void> {
     let least = Number.POSITIVE_INFINITY
     const look = async () => {
-      least = Math.min(least, await lagOf(this.#world.environment.client, group, topics))
+      least = Math.min(least, await within(`Kafka says how much of ${what} is left`, ASK_WITHIN_MS, () => lagOf(this.#world.environment.client, group, topics)))
       return least === 0
     }
     await until(`${what} is worked off`, look, { deadlineMs: DRAIN_STALLED_MS, progress: () => least, describe: () => `At best ${least} records were left.` })
@@ -179,7 +188,9 @@ class ChaosRun {
       await act()
       return true
     } catch (error) {
-      this.#violations.push(error instanceof Error ? error.message : String(error))
+      const message = error instanceof Error ? error.message : String(error)
+      this.#options.onProgress(message)
+      this.#violations.push(message)
       return false
     }
   }

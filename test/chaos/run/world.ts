@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { dayAfter } from '../../../bench/workload/mixed-trades.ts'
 import { type EmbeddedStack, startStack } from '../../../dev/stack.ts'
 import { freePorts } from '../../../dev/stack/free-ports.ts'
 import { MongoSet } from '../../../dev/stack/mongo-set.ts'
@@ -10,7 +11,7 @@ import { TradeEnvironment } from '../../support/trade-environment.ts'
 import { Fleet, type Member } from './fleet.ts'
 import { SmallDisk } from './small-disk.ts'
 
-export const BUSINESS_DATE = '2026-12-11'
+const FIRST_BUSINESS_DATE = '2026-12-11'
 const BROKERS = 3
 const MONGO_MEMBERS = 3
 /** A name of its own: without one each role would choose. */
@@ -50,6 +51,8 @@ export class ChaosWorld {
   readonly excuses: { start: string | undefined; smallDisk: string | undefined }
   /** Past the proxies. Of MongoDB each member: they know each other, and are known, by the proxies only. */
   readonly direct: { readonly brokers: string; readonly postgres: string; readonly mongo: readonly string[] }
+  /** Those that there were so far, the last one in force. */
+  readonly businessDates: string[] = [FIRST_BUSINESS_DATE]
   /** `host:port` of the gateway. */
   readonly listen: string
 
@@ -62,7 +65,7 @@ export class ChaosWorld {
     this.direct = parts.direct
     this.listen = parts.listen
     this.excuses = { start: undefined, smallDisk: undefined }
-    this.fleet = new Fleet(parts.environment, { brokers: parts.proxiedBrokers, listen: parts.listen, excuse: (member, started) => this.#excuse(member, started) })
+    this.fleet = new Fleet(parts.environment, { brokers: parts.proxiedBrokers, listen: parts.listen, businessDate: () => this.businessDate, excuse: (member, started) => this.#excuse(member, started) })
   }
 
   static async create({ folder, partitions }: { folder: string; partitions: number }): Promise<ChaosWorld> {
@@ -85,7 +88,6 @@ export class ChaosWorld {
       brokers: stack.brokers,
       databases: { postgres: postgres.url, mongo: own.mongo },
       settings: {
-        'business.date': BUSINESS_DATE,
         'topics.partitions': String(partitions),
         'membership.sessionTimeoutMs': String(TIMES.sessionTimeoutMs),
         'membership.rebalanceTimeoutMs': String(TIMES.rebalanceTimeoutMs),
@@ -102,6 +104,15 @@ export class ChaosWorld {
 
   get brokers(): readonly Service[] {
     return this.stack.services.kafka?.nodes ?? []
+  }
+
+  get businessDate(): string {
+    return this.businessDates.at(-1) ?? FIRST_BUSINESS_DATE
+  }
+
+  /** For processors that are started from now on. */
+  turnBusinessDate(): void {
+    this.businessDates.push(dayAfter(this.businessDate, 1))
   }
 
   /** Brokers and databases. */
