@@ -11,8 +11,8 @@ const GRACE_MS = 30_000
  *
  * @returns a line for each of them
  */
-export async function killLeftBehind(folder: string): Promise<string[]> {
-  const deadlineMs = performance.now() + GRACE_MS
+export async function killLeftBehind(folder: string, graceMs = GRACE_MS): Promise<string[]> {
+  const deadlineMs = performance.now() + graceMs
   let left = belongingTo(folder)
   while (left.length > 0 && performance.now() < deadlineMs) {
     await delay(50)
