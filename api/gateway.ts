@@ -5,6 +5,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { AllowedMethods } from './allowed-methods.ts'
+import { PREFIX } from './api-prefix.ts'
 import { openToAll, type Security } from './callers.ts'
 import type { Gateway, GatewayServer } from './gateway-parts.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
@@ -22,7 +23,7 @@ import { type Databases, listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { type Operations, operationRoutes, probeRoutes } from './routes/operations.ts'
-import { PREFIX } from './routes/outcome.ts'
+import { timelineRoutes } from './routes/timeline.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { sinkRoutes } from './routes/sinks.ts'
 import { topologyRoutes } from './routes/topology.ts'
@@ -41,6 +42,8 @@ export interface GatewayOptions extends Omit<IngestOptions, 'requestIds'>, Datab
   readonly unexpected: (error: Error) => void
   /** Writing calls that a caller may make a second. Default: as many as he likes. */
   readonly writesPerSecond?: number | undefined
+  /** Where a trace is shown: a URL with `{trace_id}` in it. Default: nowhere, and traces are named only. */
+  readonly traceUrl?: string | undefined
   /** How long a sender may take for a body. Default 30 s. */
   readonly bodyTimeoutMs?: number
 }
@@ -89,6 +92,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
       requestRoutes(api, { ...gateway, requestIds })
       listRoutes(api, gateway, options)
       eventRoutes(api, gateway, options)
+      timelineRoutes(api, gateway, options)
       operationRoutes(api, gateway, options)
       liveRoutes(api, gateway, live)
       groupRoutes(api, gateway, live)

@@ -54,7 +54,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const groups = groupsOf(values)
   const topology = (await loadApplication(undefined, values)).topology.subTopologies()
   const producer = new AccumulatingProducer({ producer: kafka.client.producer(), clock: systemClock })
-  const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => `0_${partition}`, clock: systemClock })
+  const state = new OwnerQueries({ broker: kafka.client.broker, groupId: values['application.id'], taskOf: (_store, partition) => taskOf(partition), clock: systemClock })
   const claimPool = postgresPool(postgresUrl, CLAIMS)
   const claims = new PostgresClaims(claimPool)
   const partitions = inputPartitions({ kafka: kafka.client, topic, clock: systemClock })
@@ -69,12 +69,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     partitions,
     trades: new PostgresTradeRows(pool),
     events: new MongoTradeEvents(mongo, databaseOf(mongoUrl)),
-    expire: () => state.expire(),
+    expire: async () => state.expire(Array.from({ length: await partitions() }, (_, partition) => taskOf(partition))),
     lags: () => lagsOf(kafka.client, groups),
     askKafka: () => kafka.client.broker.metadata([]),
     isKafkaAway: () => producer.isAway,
     live,
     writesPerSecond: values['http.writesPerSecond'],
+    traceUrl: values['trace.url'],
     secret,
     unexpected: (error) => process.stderr.write(`unexpected: ${error.stack ?? error.message}\n`),
   })
@@ -106,6 +107,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     await mongo.close()
     leaveParent()
   }
+}
+
+/** All stores are in one part of the topology. */
+function taskOf(partition: number): string {
+  return `0_${partition}`
 }
 
 async function listen(server: Awaited<ReturnType<typeof createGateway>>, address: string): Promise<string> {

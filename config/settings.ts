@@ -69,6 +69,7 @@ export const SETTINGS = {
   },
   'sink.listen': { schema: hostAndPort, default: '127.0.0.1:0', explanation: 'Where a sink tells gateways how it is, and is paused and resumed; port 0: any that is free.' },
   'sink.advertise': { schema: hostAndPort, default: undefined, explanation: 'The same as seen from the gateways, where it is another address. Not set: sink.listen.' },
+  'trace.url': { schema: text.regex(/^https?:\/\/.*\{trace_id\}/, 'expected a URL with {trace_id} in it'), default: undefined, explanation: 'Where a trace is shown, for the links of a timeline: https://traces.example/trace/{trace_id}. Not set: traces are named only.' },
   'mongo.retentionDays': { schema: count, default: 90, explanation: 'After this MongoDB removes audit, history and event documents.' },
 } as const satisfies Record<string, SettingDefinition>
 

@@ -15,12 +15,14 @@ export interface Operations {
   deleteTrade: {
     request: {
       path: { id: string }
+      query?: { trade_id?: string }
       header?: { prefer?: string; 'idempotency-key'?: string; traceparent?: string }
     }
     answers: {
       200: Request
       202: Request
       400: Problem
+      403: Problem
       404: Problem
       413: Problem
       415: Problem
@@ -34,7 +36,20 @@ export interface Operations {
     request: Record<string, never>
     answers: {
       200: { readonly expired: number }
+      403: Problem
       429: Problem
+      503: Problem
+    }
+  }
+  /** One dead letter, with who has sent it again */
+  getDeadLetter: {
+    request: {
+      path: { id: string }
+    }
+    answers: {
+      200: { readonly id: string; readonly timestamp: string; readonly trade_id: string | null; readonly key_base64: string | null; readonly value_base64: string | null; readonly value_text: string | null; readonly headers: readonly ({ readonly key: string; readonly value: string | null })[]; readonly error: { readonly exception: string | null; readonly message: string | null; readonly topic: string | null; readonly partition: number | null; readonly offset: number | null }; readonly dropped: readonly (string)[]; readonly replayable: boolean; readonly replays: readonly ({ readonly at: string; readonly by: string; readonly edited: boolean; readonly request_id: string })[] }
+      400: Problem
+      404: Problem
       503: Problem
     }
   }
@@ -78,10 +93,11 @@ export interface Operations {
   getTimeline: {
     request: {
       path: { id: string }
+      query?: { trade_id?: string }
       header?: { consistency?: string }
     }
     answers: {
-      200: { readonly trade_id: string; readonly state: unknown; readonly repair_case: unknown; readonly versions: readonly (unknown)[]; readonly truncated: { readonly audit: boolean; readonly states: boolean; readonly events: boolean; readonly versions: boolean }; readonly events: readonly ({ readonly kind: "audit" | "state" | "event"; readonly id: string; readonly timestamp: string; readonly [name: string]: unknown })[] }
+      200: { readonly trade_id: string; readonly state: unknown; readonly repair_case: unknown; readonly row: unknown; readonly versions: readonly (unknown)[]; readonly truncated: { readonly audit: boolean; readonly states: boolean; readonly events: boolean; readonly versions: boolean }; readonly events: readonly ({ readonly kind: "audit" | "state" | "event"; readonly id: string; readonly timestamp: string; readonly trace_id?: string; readonly links: { readonly request?: string; readonly dead_letter?: string; readonly trace?: string }; readonly [name: string]: unknown })[] }
       400: Problem
       404: Problem
       503: Problem
@@ -99,6 +115,7 @@ export interface Operations {
   getTrade: {
     request: {
       path: { id: string }
+      query?: { trade_id?: string }
     }
     answers: {
       200: StoredTrade
@@ -187,7 +204,7 @@ export interface Operations {
   listVersions: {
     request: {
       path: { id: string }
-      query?: { limit?: number; cursor?: string }
+      query?: { from?: number; limit?: number; cursor?: string; trade_id?: string }
       header?: { consistency?: string }
     }
     answers: {
@@ -205,6 +222,7 @@ export interface Operations {
     answers: {
       200: { readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "partly-paused" | "retrying" | "stopped" | "unknown"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] }
       400: Problem
+      403: Problem
       404: Problem
       409: Problem
       429: Problem
@@ -222,6 +240,7 @@ export interface Operations {
       201: Request
       202: Request
       400: Problem
+      403: Problem
       413: Problem
       415: Problem
       422: Problem
@@ -238,6 +257,7 @@ export interface Operations {
     answers: {
       207: { readonly results: readonly (BatchResult)[] }
       400: Problem
+      403: Problem
       415: Problem
       429: Problem
       503: Problem
@@ -253,6 +273,7 @@ export interface Operations {
     answers: {
       202: Request
       400: Problem
+      403: Problem
       404: Problem
       409: Problem
       413: Problem
@@ -270,6 +291,7 @@ export interface Operations {
     answers: {
       200: { readonly group: string; readonly role: "processor" | "sink-postgres" | "sink-mongo"; readonly state: "running" | "paused" | "partly-paused" | "retrying" | "stopped" | "unknown"; readonly lag: number; readonly instances: readonly ({ readonly instance_id: string; readonly reachable: boolean; readonly error?: string; readonly paused: boolean; readonly circuit: "closed" | "open" | "half-open" | null; readonly rows_total: number; readonly rows_per_second: number | null; readonly batch_rows_mean: number | null; readonly write_ms: { readonly p50: number; readonly p99: number } | null; readonly retries_total: number; readonly dead_letters_total: number; readonly last_error: string | null })[] }
       400: Problem
+      403: Problem
       404: Problem
       409: Problem
       429: Problem
@@ -293,6 +315,7 @@ export interface Operations {
 export const OPERATIONS = {
   deleteTrade: { method: 'DELETE', path: '/api/v1/trades/{id}' },
   expireTrades: { method: 'POST', path: '/api/v1/expire-trades' },
+  getDeadLetter: { method: 'GET', path: '/api/v1/dead-letters/{id}' },
   getHealth: { method: 'GET', path: '/api/v1/health' },
   getHistory: { method: 'GET', path: '/api/v1/statistics/history' },
   getRequest: { method: 'GET', path: '/api/v1/requests/{id}' },

@@ -190,6 +190,9 @@ export interface TimelineEvent {
   readonly kind: 'audit' | 'state' | 'event'
   readonly id: string
   readonly timestamp: string
+  readonly trace_id?: string
+  /** Where more of it can be seen. */
+  readonly links: { readonly request?: string; readonly dead_letter?: string; readonly trace?: string }
   readonly [field: string]: unknown
 }
 
@@ -197,6 +200,8 @@ export interface Timeline {
   readonly trade_id: string
   readonly state: Trade | null
   readonly repair_case: Readonly<Record<string, unknown>> | null
+  /** As PostgreSQL has it now. */
+  readonly row: { readonly deleted: boolean; readonly partition: number; readonly offset: number; readonly trade: Trade } | null
   readonly versions: readonly Trade[]
   readonly events: readonly TimelineEvent[]
   /** Of which only the newest are there. */

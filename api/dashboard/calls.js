@@ -2,6 +2,7 @@
 
 import { query } from './api.js'
 import { usePolled } from './poll.js'
+import { tradeCall } from './router.js'
 
 /** @template Answer @typedef {import('./poll.js').Polled<Answer>} Polled */
 /** @template Item @typedef {import('./answers.ts').Listed<Item>} Listed */
@@ -58,7 +59,12 @@ export function useDeadLetters(cursor) {
   return /** @type {Polled<Listed<import('./answers.ts').DeadLetter>>} */ (usePolled(`/dead-letters${query({ limit: 50, cursor })}`))
 }
 
+/** @param {string} id */
+export function useDeadLetter(id) {
+  return /** @type {Polled<import('./answers.ts').DeadLetter>} */ (usePolled(`/dead-letters/${encodeURIComponent(id)}`))
+}
+
 /** @param {string} tradeId */
 export function useTimeline(tradeId) {
-  return /** @type {Polled<import('./answers.ts').Timeline>} */ (usePolled(`/trades/${encodeURIComponent(tradeId)}/timeline`, { intervalMs: SLOW_MS }))
+  return /** @type {Polled<import('./answers.ts').Timeline>} */ (usePolled(tradeCall(tradeId, '/timeline'), { intervalMs: SLOW_MS }))
 }

@@ -46,6 +46,13 @@ export function followLinks(isPage) {
   })
 }
 
+/** Of a call of the gateway about one trade, with what comes behind the id. The ids `.` and `..` stand in no path. @param {string} tradeId @param {string} [rest] @param {Readonly<Record<string, string>>} [query] */
+export function tradeCall(tradeId, rest = '', query = {}) {
+  const isDots = tradeId === '.' || tradeId === '..'
+  const asked = String(new URLSearchParams({ ...query, ...(isDots && { trade_id: tradeId }) }))
+  return `/trades/${isDots ? '_' : encodeURIComponent(tradeId)}${rest}${asked === '' ? '' : `?${asked}`}`
+}
+
 /** @param {string} tradeId */
 export function tradePath(tradeId) {
   return `/trade?${new URLSearchParams({ id: tradeId })}`

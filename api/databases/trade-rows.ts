@@ -22,6 +22,8 @@ export interface TradeRows {
   versions(tradeId: string, page: Page<number>): Promise<readonly VersionRow[]>
   /** The newest so many, the oldest of them first. */
   newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]>
+  /** The row of a trade, deleted or not. */
+  row(tradeId: string): Promise<StoredRow | undefined>
   /** How many there are, by `live`, `expired`, `deleted`. */
   counts(): Promise<Readonly<Record<string, number>>>
 }
@@ -34,6 +36,14 @@ export interface ListedRow {
 
 export interface VersionRow {
   readonly version: number
+  readonly json: string
+}
+
+/** A row and the record that wrote it. */
+export interface StoredRow {
+  readonly deleted: boolean
+  readonly partition: number
+  readonly offset: number
   readonly json: string
 }
 
@@ -86,6 +96,11 @@ export class PostgresTradeRows implements TradeRows {
   async newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]> {
     const text = `SELECT version, ${TRADE_JSON} FROM trade_versions WHERE trade_id = $1 ORDER BY version DESC LIMIT $2`
     return (await this.#pool.query<VersionRow>({ text, values: [tradeId, limit] })).rows.reverse()
+  }
+
+  async row(tradeId: string): Promise<StoredRow | undefined> {
+    const text = `SELECT deleted, source_partition AS partition, source_offset::float8 AS "offset", ${TRADE_JSON} FROM trades WHERE trade_id = $1`
+    return (await this.#pool.query<StoredRow>({ text, values: [tradeId] })).rows[0]
   }
 
   async counts(): Promise<Readonly<Record<string, number>>> {

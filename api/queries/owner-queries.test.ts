@@ -2,11 +2,11 @@ import { afterEach, expect, test } from 'vitest'
 import type { StoreAnswer } from '../../engine/store-queries.ts'
 import { encodeAssignment, encodeSubscription } from '../../serdes/consumer-protocol.ts'
 import { systemClock } from '../../ports/system-clock.ts'
-import type { SinkStatus } from './instance-status.ts'
+import { newCounters } from '../../engine/thread-statistics.ts'
+import type { ProcessorStatus } from './instance-status.ts'
 import { OwnerQueries } from './owner-queries.ts'
 import { QueryServer } from './query-server.ts'
 
-const STATUS: SinkStatus = { role: 'sink', startedAtMs: 0, rssBytes: 0, cpuSeconds: 0, state: 'running', isPaused: false, circuit: 'closed', rowsWritten: 0, rowsStale: 0, batches: 0, retries: 0, deadLettered: 0, lastError: undefined, writeMs: undefined }
 const NEVER = new Promise<never>(() => {})
 
 /** Owners on real sockets, and a group that says which of them has which task. */
@@ -37,9 +37,10 @@ class Fixture {
     timeoutMs: 300,
   })
 
-  /** Answers its address. */
-  async owner(tasks: string[], answer: (key: string, waitMs: number) => StoreAnswer | Promise<StoreAnswer>, expired = 0): Promise<string> {
-    const server = await QueryServer.listen({ host: '127.0.0.1', port: 0, answers: { get: async ({ key }, waitMs) => answer(key.toString(), waitMs), expire: async () => expired, status: () => STATUS } })
+  /** Answers its address. `running`: the tasks that it runs whenever it is asked. */
+  async owner(tasks: string[], answer: (key: string, waitMs: number) => StoreAnswer | Promise<StoreAnswer>, expired = 0, running = () => tasks): Promise<string> {
+    const status = () => processorWith(running())
+    const server = await QueryServer.listen({ host: '127.0.0.1', port: 0, answers: { get: async ({ key }, waitMs) => answer(key.toString(), waitMs), expire: async () => expired, status } })
     this.owners.push(server)
     const address = `127.0.0.1:${server.port}`
     this.tasks.set(address, tasks)
@@ -127,5 +128,23 @@ test('a large value goes through in one piece', async () => {
 test('expiry runs at every owner', async () => {
   await at.owner(['0_0'], () => elsewhere, 3)
   await at.owner(['0_1'], () => elsewhere, 4)
-  expect(await at.queries.expire()).toBe(7)
+  expect(await at.queries.expire(['0_0', '0_1'])).toEqual({ expired: 7, leftOut: [] })
 })
+
+test('a task that is being restored, moves meanwhile, or is nobody\'s has no part in an expiry, and is named', async () => {
+  let looks = 0
+  await at.owner(['0_0', '0_1', '0_2'], () => elsewhere, 3, () => (looks++ === 0 ? ['0_0', '0_2'] : ['0_0', '0_1']))
+  expect(await at.queries.expire(['0_0', '0_1', '0_2', '0_3'])).toEqual({ expired: 3, leftOut: ['0_1', '0_2', '0_3'] })
+})
+
+test('expiry where an owner does not answer is none', async () => {
+  await at.owner(['0_0'], () => elsewhere, 3)
+  await at.owners[0]?.close()
+  await expect(at.queries.expire(['0_0'])).rejects.toMatchObject({ name: 'OwnerUnavailableError' })
+})
+
+/** The others are being restored. */
+function processorWith(running: readonly string[]): ProcessorStatus {
+  const tasks = ['0_0', '0_1', '0_2'].map((id) => ({ id, state: running.includes(id) ? 'running' : 'restoring', positions: [], stores: [], restoreRemaining: undefined }))
+  return { role: 'processor', startedAtMs: 0, rssBytes: 0, cpuSeconds: 0, thread: { name: 'thread', state: 'running', tasks, ...newCounters() } }
+}

@@ -1,7 +1,7 @@
 import type { Broker } from '../../ports/broker.ts'
 import { taskAddresses } from '../../engine/membership/classic-membership.ts'
 import { type Clock, sleep } from '../../ports/clock.ts'
-import { OwnerConnection, OwnerLostError } from './owner-connection.ts'
+import { OwnerConnection, OwnerLostError, type OwnerQuestion } from './owner-connection.ts'
 import type { OwnerAnswer } from './query-protocol.ts'
 
 /** Nobody who may answer could be reached in time: a task is on its way from one instance to another, or none runs. */
@@ -17,6 +17,13 @@ export interface OwnerQueriesOptions {
   readonly clock: Clock
   /** Default 2,000. */
   readonly timeoutMs?: number
+}
+
+export interface Expired {
+  /** Trades. */
+  readonly expired: number
+  /** Tasks in which nothing may have expired, as they did not run all the while. */
+  readonly leftOut: readonly string[]
 }
 
 /** What the stores know of a key. */
@@ -71,13 +78,25 @@ export class OwnerQueries implements StateLookUps {
     throw new OwnerUnavailableError(`task ${task} cannot be asked now: ${this.#fault ?? reason}`)
   }
 
-  /** Runs expiry in every stream thread; answers how many trades expired in all. @throws OwnerUnavailableError if one of them does not answer. */
-  async expire(): Promise<number> {
+  /**
+   * Runs expiry in every stream thread. A task that is being restored, or is on its way, has no part in it: it is left out where it did not run, at the same thread, before and after.
+   *
+   * @throws OwnerUnavailableError if a thread does not answer.
+   */
+  async expire(tasks: readonly string[]): Promise<Expired> {
     await this.#look()
     const addresses = [...new Set(this.#addresses.values())]
     if (addresses.length === 0) throw new OwnerUnavailableError('no instance of the processor runs')
-    const counts = await Promise.all(addresses.map((address) => this.#expireAt(address)))
-    return counts.reduce((sum, count) => sum + count, 0)
+    const all = await Promise.all(
+      addresses.map(async (address) => {
+        const before = await this.#runningAt(address)
+        const count = await this.#expireAt(address)
+        const after = await this.#runningAt(address)
+        return { count, worked: before.filter((task) => after.includes(task)) }
+      }),
+    )
+    const worked = new Set(all.flatMap((one) => one.worked))
+    return { expired: all.reduce((sum, { count }) => sum + count, 0), leftOut: tasks.filter((task) => !worked.has(task)) }
   }
 
   close(): void {
@@ -86,10 +105,21 @@ export class OwnerQueries implements StateLookUps {
   }
 
   async #expireAt(address: string): Promise<number> {
+    const answer = await this.#mustAnswer(address, { command: 'expire' }, EXPIRY_MS)
+    if (answer.kind === 'expired') return answer.count
+    throw new OwnerUnavailableError(`${address} could not expire: ${'reason' in answer ? answer.reason : answer.kind}`)
+  }
+
+  async #runningAt(address: string): Promise<string[]> {
+    const answer = await this.#mustAnswer(address, { command: 'status' }, ANSWER_MS)
+    const tasks = answer.kind === 'status' && answer.status.role === 'processor' ? answer.status.thread.tasks : []
+    return tasks.filter(({ state }) => state === 'running').map(({ id }) => id)
+  }
+
+  /** @throws OwnerUnavailableError */
+  async #mustAnswer(address: string, question: OwnerQuestion, timeoutMs: number): Promise<OwnerAnswer> {
     try {
-      const answer = await this.#connection(address).ask({ command: 'expire' }, EXPIRY_MS)
-      if (answer.kind === 'expired') return answer.count
-      throw new OwnerUnavailableError(`${address} could not expire: ${'reason' in answer ? answer.reason : answer.kind}`)
+      return await this.#connection(address).ask(question, timeoutMs)
     } catch (error) {
       if (error instanceof OwnerLostError) throw new OwnerUnavailableError(error.message)
       throw error

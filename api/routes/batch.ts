@@ -39,7 +39,7 @@ export function batchRoutes(server: GatewayServer, gateway: Gateway): void {
       tags: ['trades'],
       headers: Type.Object({ prefer: Type.Optional(Type.String({ examples: ['wait=2'] })), 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }),
       body: { content: { 'application/json': { schema: Type.Array(TradeSchema, { minItems: 1 }), example: [TRADE_EXAMPLE] }, [NDJSON]: { schema: TradeSchema } } },
-      response: { 207: { description: 'In the form in which the trades came', content: { 'application/json': { schema: Type.Object({ results: Type.Array(ResultSchema) }), example: { results: [{ index: 0, status: 202, request: PENDING_EXAMPLE }] } }, [NDJSON]: { schema: ResultSchema } } }, 400: ProblemAnswer, 415: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
+      response: { 207: { description: 'In the form in which the trades came', content: { 'application/json': { schema: Type.Object({ results: Type.Array(ResultSchema) }), example: { results: [{ index: 0, status: 202, request: PENDING_EXAMPLE }] } }, [NDJSON]: { schema: ResultSchema } } }, 400: ProblemAnswer, 403: ProblemAnswer, 415: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
     },
     // Each item is checked as bytes, when it comes.
     validatorCompiler: (route) => (route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)),

@@ -38,6 +38,9 @@ test('a dead letter: where it came from and why, its bytes and headers', async (
     replayable: true,
     replays: [],
   })
+  expect(await get('/1-0')).toEqual(items[1])
+  for (const id of ['1-2', '0-0', '77-0']) expect(await get(`/${id}`), id).toMatchObject({ status: 404, type: 'urn:tradewind:problem:not-found' })
+  expect(await get('/1')).toMatchObject({ status: 400 })
   expect(items[0]).toMatchObject({ id: '1-1', trade_id: null, key_base64: '/w==', value_base64: '/gA=', value_text: null })
 })
 

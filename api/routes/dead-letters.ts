@@ -8,7 +8,7 @@ import { type DeadLetter, droppedParts, originalHeaders } from '../live/dead-let
 import type { Live } from '../live/live.ts'
 import { badRequest, notFound, ProblemAnswer, ProblemError } from '../problem.ts'
 import { checkTrade } from '../trade-shape.ts'
-import { RequestSchema, requestBody, requestPath } from './outcome.ts'
+import { PendingAnswer, requestBody, requestPath } from './outcome.ts'
 import { header } from './trades.ts'
 
 const REPLAYED = 'DEAD_LETTER_REPLAYED'
@@ -87,6 +87,23 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
     },
   })
 
+  server.get('/dead-letters/:id', {
+    schema: {
+      operationId: 'getDeadLetter',
+      summary: 'One dead letter, with who has sent it again',
+      tags: ['live'],
+      params: Type.Object({ id: LetterId }),
+      response: { 200: LetterSchema, 400: ProblemAnswer, 404: ProblemAnswer, 503: ProblemAnswer },
+    },
+    onRequest: allow(gateway, 'audit:read'),
+    async handler({ params }) {
+      const letter = await letterOf(params.id)
+      const topicId = await live.deadLetters.topicId()
+      const replays = await databaseCall('MongoDB', () => events.recorded([replayPrefix(topicId, letter)]))
+      return letterBody(letter, { input: gateway.topic, replays })
+    },
+  })
+
   // On its own: its bodies are read as JSON, by the usual parser.
   void server.register((own: GatewayServer, _options, registered) => {
     own.removeAllContentTypeParsers()
@@ -101,12 +118,12 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
         params: Type.Object({ id: LetterId }),
         headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }),
         body: ReplayBody,
-        response: { 202: RequestSchema, 400: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
+        response: { 202: PendingAnswer, 400: ProblemAnswer, 403: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
       },
       validatorCompiler: TypeBoxValidatorCompiler,
       onRequest: allow(gateway, 'operate'),
       async handler(request, reply) {
-        const letter = await letterOf(request.params.id)
+        const letter = await replayableLetter(request.params.id)
         const edited = editedValue(request.body, letter)
         const key = letter.key ?? (edited === undefined ? undefined : Buffer.from(edited.tradeId))
         const caller = gateway.security.callerOf(request)
@@ -150,6 +167,11 @@ export function deadLetterRoutes(server: GatewayServer, gateway: Gateway & { rea
     const [partition = 0, offset = 0] = id.split('-').map(Number)
     const letter = await live.deadLetters.letter(partition, offset)
     if (letter === undefined) throw notFound(`there is no dead letter ${id}: it never was, or is past its retention`)
+    return letter
+  }
+
+  async function replayableLetter(id: string): Promise<DeadLetter> {
+    const letter = await letterOf(id)
     const { topic } = letter.error
     if (topic !== gateway.topic) {
       const detail = `the dead letter ${id} came from ${topic ?? 'nobody knows where'}, not from ${gateway.topic}: what a sink refused is the processor's to write. Mend what the database refuses, and send the trade again as it is to be`

@@ -7,7 +7,8 @@ import type { TradeFilter, TradeRows } from '../databases/trade-rows.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { badRequest, notFound, ProblemAnswer } from '../problem.ts'
 import { ConsistencyHeader } from '../read-your-write.ts'
-import { STORED_TRADE_EXAMPLE, StoredTradeSchema, TradeIdParams } from './trades.ts'
+import { TRADE_ID_QUERY, TradeIdParams, tradeIdOf } from '../trade-id.ts'
+import { STORED_TRADE_EXAMPLE, StoredTradeSchema } from './trades.ts'
 
 export interface Databases {
   readonly trades: TradeRows
@@ -83,16 +84,18 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       tags: ['queries'],
       params: TradeIdParams,
       headers: ConsistencyHeader,
-      querystring: Type.Object(PAGE, strict),
+      querystring: Type.Object({ from: Type.Optional(Type.Integer({ minimum: 1, maximum: LARGEST_VERSION, description: 'No lower version than this one', examples: [1] })), ...PAGE, ...TRADE_ID_QUERY }, strict),
       response: { 200: Trades, 404: ProblemAnswer, ...Errors },
     },
     onRequest: allow(gateway, 'trades:read'),
     preHandler: written,
-    async handler({ params, query }, reply) {
-      const { limit = DEFAULT_LIMIT, cursor } = query
-      const after = cursor === undefined ? undefined : readCursor<[number]>(cursor, [LARGEST_VERSION])[0]
-      const rows = await databaseCall('PostgreSQL', () => trades.versions(params.id, { after, limit: limit + 1 }))
-      if (rows.length === 0 && after === undefined) throw notFound(`no version of trade ${JSON.stringify(params.id)} is known`)
+    async handler(request, reply) {
+      const { limit = DEFAULT_LIMIT, cursor, from } = request.query
+      const id = tradeIdOf(request)
+      const seen = cursor === undefined ? undefined : readCursor<[number]>(cursor, [LARGEST_VERSION])[0]
+      const after = from === undefined ? seen : Math.max(from - 1, seen ?? 0)
+      const rows = await databaseCall('PostgreSQL', () => trades.versions(id, { after, limit: limit + 1 }))
+      if (rows.length === 0 && seen === undefined) throw notFound(`no version of trade ${JSON.stringify(id)} ${from === undefined ? '' : `from ${from} on `}is known`)
       await sendPage(reply, rows, limit, ({ version }) => [version])
     },
   })

@@ -4,11 +4,12 @@ import { databaseCall, probe } from '../databases/database-call.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { askInTime } from '../live/live-kafka.ts'
 import { ProblemAnswer, unavailable } from '../problem.ts'
+import type { Expired } from '../queries/owner-queries.ts'
 import type { Databases } from './lists.ts'
 
 export interface Operations {
-  /** Runs expiry in every instance; answers how many trades expired. */
-  readonly expire: () => Promise<number>
+  /** Runs expiry in every instance. */
+  readonly expire: () => Promise<Expired>
   /** Records that each group has not worked off, by group. */
   readonly lags: () => Promise<Readonly<Record<string, number>>>
   /** Asks Kafka for what any broker answers at once; rejects where none does. */
@@ -52,9 +53,19 @@ export function operationRoutes(server: GatewayServer, gateway: Gateway, operati
   })
 
   server.post('/expire-trades', {
-    schema: { operationId: 'expireTrades', summary: 'Run expiry now, in all instances', tags: ['operations'], response: { 200: Type.Object({ expired: Type.Integer() }), 429: ProblemAnswer, 503: ProblemAnswer } },
+    schema: {
+      operationId: 'expireTrades',
+      summary: 'Run expiry now, in all instances',
+      description: 'The total over all instances. 503 `not-all-expired` where a task is being restored or moved meanwhile: what expired elsewhere has expired; try again for the rest.',
+      tags: ['operations'],
+      response: { 200: Type.Object({ expired: Type.Integer() }, { examples: [{ expired: 3 }] }), 403: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer },
+    },
     onRequest: allow(gateway, 'operate'),
-    handler: async () => ({ expired: await operations.expire() }),
+    async handler() {
+      const { expired, leftOut } = await operations.expire()
+      if (leftOut.length === 0) return { expired }
+      throw unavailable('not-all-expired', `${expired} trades have expired, but not in the tasks ${leftOut.join(', ')}, which did not run all the while (restored, moved, or nobody's: see /api/v1/instances); try again`)
+    },
   })
 
   server.get('/health', {

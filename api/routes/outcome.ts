@@ -3,10 +3,10 @@ import { Type } from 'typebox'
 import type { Outcome } from '../../processors/outcome.ts'
 import type { RequestAnswer } from '../../processors/request-state.ts'
 import type { RequestStatus } from '../ingest.ts'
+import { PREFIX } from '../api-prefix.ts'
 import { ProblemError, type ProblemOptions } from '../problem.ts'
 import type { RequestId } from '../request-ids.ts'
-
-export const PREFIX = '/api/v1'
+import { tradePath } from '../trade-id.ts'
 
 const nullable = (schema: Type.TSchema) => Type.Union([schema, Type.Null()])
 
@@ -55,7 +55,7 @@ export async function sendOutcome(reply: FastifyReply, requestId: RequestId, sta
   if (status.status === 'FAILED') throw new ProblemError(refusalProblem(requestId, status))
   const created = status.outcome === 'CREATED'
   reply.code(created ? 201 : 200)
-  reply.header('location', created && status.trade_id !== null ? `${PREFIX}/trades/${encodeURIComponent(status.trade_id)}` : requestPath(requestId))
+  reply.header('location', created && status.trade_id !== null ? tradePath(status.trade_id) : requestPath(requestId))
   await reply.send(requestBody(requestId, status))
 }
 

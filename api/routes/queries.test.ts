@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { GatewayFixture, JSON_TYPE } from '../testing/gateway-fixture.ts'
 import { TRADE } from '../testing/gateway-fixture.ts'
 
@@ -114,6 +114,54 @@ test('a timeline: state, versions and events of one trade', async () => {
   expect((await get('/api/v1/trades/T9/timeline')).statusCode).toBe(404)
 })
 
+test('a timeline has the row, and names what can be looked up: requests, dead letters, traces', async () => {
+  const traced = await GatewayFixture.create({ traceUrl: 'https://traces.test/t/{trace_id}?x' })
+  onTestFinished(() => traced.server.close())
+  for (const one of [at, traced]) {
+    one.trades.rows = [row(1)]
+    one.events.documents = [{ id: 'a', timestampMs: 1_000, fields: { trade_id: 'T1', outcome: 'CREATED', request_id: '3-1', trace_id: '0af7' } }]
+    one.events.tradeEvents = [
+      { id: 'r', timestampMs: 3_000, fields: { trade_id: 'T1', event_type: 'TRADE_REPAIRED', data: { repaired: { outcome: 'INVALID' } } } },
+      { id: 'd', timestampMs: 500, fields: { trade_id: 'T1', event_type: 'DEAD_LETTER', data: { dead_letter: '3-42', message: 'no JSON' } } },
+    ]
+  }
+  const url = '/api/v1/trades/T1/timeline'
+  const { row: stored, events } = (await get(url)).json()
+  expect(stored).toMatchObject({ trade: { trade_id: 'T1', version: 1 }, deleted: false, partition: 3, offset: 42 })
+  expect(events.map(({ kind, id, links }: { kind: string; id: string; links: object }) => [kind, id, links])).toEqual([
+    ['event', 'd', { dead_letter: '/api/v1/dead-letters/3-42' }],
+    ['audit', 'a', { request: '/api/v1/requests/3-1' }],
+    ['event', 'r', {}],
+  ])
+  expect((await traced.server.inject({ url })).json().events[1].links).toEqual({ request: '/api/v1/requests/3-1', trace: 'https://traces.test/t/0af7?x' })
+})
+
+test('versions from one on, however many there are before', async () => {
+  at.trades.rows = Array.from({ length: 700 }, (_, n) => ({ ...row(n + 1), trade_id: 'T1' }))
+  const first = (await get('/api/v1/trades/T1/versions?from=650&limit=1')).json()
+  expect([first.items[0].version, (await get(`/api/v1/trades/T1/versions?from=650&limit=1&cursor=${first.next}`)).json().items[0].version]).toEqual([650, 651])
+  expect((await get('/api/v1/trades/T1/versions?from=701')).statusCode).toBe(404)
+})
+
+test('the ids . and .. are asked for in the query: no path holds them', async () => {
+  for (const id of ['.', '..']) {
+    for (let partition = 0; partition < 12; partition++) at.keep(partition, id, `{"trade_id":"${id}","version":2}`)
+    at.trades.rows = [{ ...row(1), trade_id: id, json: `{"trade_id":"${id}"}` }]
+    expect((await get(`/api/v1/trades/_?trade_id=${id}`)).json()).toEqual({ trade_id: id, version: 2 })
+    expect((await get(`/api/v1/trades/_/versions?trade_id=${id}`)).json().items).toMatchObject([{ trade_id: id }])
+    expect((await get(`/api/v1/trades/_/timeline?trade_id=${id}`)).json().trade_id).toBe(id)
+    await at.server.inject({ method: 'DELETE', url: `/api/v1/trades/_?trade_id=${id}` })
+    expect(String(at.sent.at(-1)?.key)).toBe(id)
+    at.produce = async (record) => {
+      at.answer(record.headers.find(([name]) => name === 'request-id')?.[1]?.toString() ?? '', { trade_id: id })
+      return 1
+    }
+    const created = await at.server.inject({ method: 'POST', url: '/api/v1/trades', headers: { ...JSON_TYPE, prefer: 'wait=1' }, payload: JSON.stringify({ ...TRADE, trade_id: id }) })
+    expect([created.statusCode, created.headers['location']]).toEqual([201, `/api/v1/trades/_?trade_id=${id}`])
+  }
+  expect((await get('/api/v1/trades/_?trade_id=')).statusCode).toBe(400)
+})
+
 test('a timeline that is too long has the newest, and says what was cut', async () => {
   at.trades.rows = Array.from({ length: 501 }, (_, n) => ({ ...row(n + 1), trade_id: 'T1' }))
   at.events.documents = Array.from({ length: 600 }, (_, n) => ({ id: `a${n}`, timestampMs: 600_000 - n * 1_000, fields: { trade_id: 'T1' } }))
@@ -131,7 +179,7 @@ test('a timeline keeps all digits of the numbers in a trade', async () => {
   for (let partition = 0; partition < 12; partition++) at.keep(partition, 'T1', trade)
   at.trades.rows = [{ ...row(1), json: trade }]
   const { body } = await get('/api/v1/trades/T1/timeline')
-  expect(body.split('"notional":12345678901234567890.10').length - 1).toBe(2)
+  expect(body.split('"notional":12345678901234567890.10').length - 1).toBe(3)
 })
 
 test('a database that is away: 503, health says which, and what does not need it goes on', async () => {
@@ -156,7 +204,12 @@ test('statistics are made once for all who ask within some seconds', async () =>
 })
 
 test('expiry on request answers the total', async () => {
-  expect((await at.server.inject({ method: 'POST', url: '/api/v1/expire-trades' })).json()).toEqual({ expired: 7 })
+  const expire = () => at.server.inject({ method: 'POST', url: '/api/v1/expire-trades' })
+  expect((await expire()).json()).toEqual({ expired: 7 })
+  at.expired = { expired: 4, leftOut: ['0_3', '0_5'] }
+  const partly = await expire()
+  expect([partly.statusCode, partly.headers['retry-after'], partly.json().type]).toEqual([503, '1', 'urn:tradewind:problem:not-all-expired'])
+  expect(partly.json().detail).toMatch('4 trades have expired, but not in the tasks 0_3, 0_5')
 })
 
 test('OpenAPI 3.1 names every call, and /docs shows it', async () => {
@@ -167,6 +220,7 @@ test('OpenAPI 3.1 names every call, and /docs shows it', async () => {
     'DELETE /api/v1/trades/{id}',
     'GET /api/v1/audit-logs',
     'GET /api/v1/dead-letters',
+    'GET /api/v1/dead-letters/{id}',
     'GET /api/v1/events',
     'GET /api/v1/groups',
     'GET /api/v1/health',

@@ -36,7 +36,7 @@ const SinkSchema = Type.Object({
   instances: Type.Array(SinkInstanceSchema),
 })
 
-const Problems = { 400: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
+const Problems = { 400: ProblemAnswer, 403: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
 
 /** The sinks: how they are, and stopping them for a while. */
 export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live): void {

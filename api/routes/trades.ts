@@ -8,15 +8,12 @@ import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import type { Command } from '../ingest.ts'
 import { preferredWaitS } from '../prefer.ts'
 import { notFound, ProblemError, ProblemAnswer } from '../problem.ts'
+import { TRADE_ID_QUERY, TradeIdParams, tradeIdOf } from '../trade-id.ts'
 import { type CheckedTrade, checkTrade, TRADE_EXAMPLE, TradeSchema } from '../trade-shape.ts'
 import { CreatedAnswer, DeletedAnswer, PendingAnswer, requestBody, requestPath, sendOutcome, UpdatedAnswer } from './outcome.ts'
 
 const IDEMPOTENCY_KEY_CHARACTERS = 255
 const TRACE_HEADERS = ['traceparent', 'tracestate'] as const
-
-export const TradeIdParams = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000]*$', description: 'trade_id', examples: ['T1'] }),
-})
 
 /** `key`: an example. One call's key is not another's. */
 const requestHeaders = (key: string) =>
@@ -35,7 +32,7 @@ const requestHeaders = (key: string) =>
     traceparent: Type.Optional(Type.String({ description: 'W3C trace context: goes with the trade all the way' })),
   })
 
-const Problems = { 400: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
+const Problems = { 400: ProblemAnswer, 403: ProblemAnswer, 413: ProblemAnswer, 415: ProblemAnswer, 422: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
 
 /** POST, GET and DELETE of one trade. */
 export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
@@ -67,11 +64,12 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       summary: 'Delete a trade',
       tags: ['trades'],
       params: TradeIdParams,
+      querystring: Type.Object(TRADE_ID_QUERY),
       headers: requestHeaders('delete-4711-1'),
       response: { 200: DeletedAnswer, 202: PendingAnswer, 404: ProblemAnswer, ...Problems },
     },
     onRequest: allow(gateway, 'trades:write'),
-    handler: (request, reply) => submit(request, reply, commandOf(request, request.params.id, undefined)),
+    handler: (request, reply) => submit(request, reply, commandOf(request, tradeIdOf(request), undefined)),
   })
 
   server.get('/trades/:id', {
@@ -80,11 +78,12 @@ export function tradeRoutes(server: GatewayServer, gateway: Gateway): void {
       summary: 'The latest state of a trade, from the state store of the instance that owns it',
       tags: ['trades'],
       params: TradeIdParams,
+      querystring: Type.Object(TRADE_ID_QUERY),
       response: { 200: StoredTradeSchema, 400: ProblemAnswer, 404: ProblemAnswer, 503: ProblemAnswer },
     },
     onRequest: allow(gateway, 'trades:read'),
     async handler(request, reply) {
-      const { id } = request.params
+      const id = tradeIdOf(request)
       const key = Buffer.from(id)
       const value = await state.get('trades', partitionOf(murmur2(key, 0, key.length), await gateway.partitions()), id)
       const json = value === undefined ? undefined : readTradeState(new ByteView(value)).json

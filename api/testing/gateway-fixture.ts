@@ -9,9 +9,9 @@ import { createTrades } from '../../topology/trades.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { LiveCluster } from './live-cluster.ts'
 import type { AuditFilter, EventDocument, EventKey, OperationalEvent, TradeEvents } from '../databases/trade-events.ts'
-import type { ListedRow, Page, TradeFilter, TradeRows, VersionRow } from '../databases/trade-rows.ts'
+import type { ListedRow, Page, StoredRow, TradeFilter, TradeRows, VersionRow } from '../databases/trade-rows.ts'
 import type { Claim, IdempotencyClaims } from '../ingest.ts'
-import type { StateLookUps } from '../queries/owner-queries.ts'
+import type { Expired, StateLookUps } from '../queries/owner-queries.ts'
 
 export const TRADE = { trade_id: 'T1', version: 1, counterparty_id: 'CP-1', book_id: 'B1', maturity_date: '2027-05-20', created_date: '2026-12-11' }
 export const JSON_TYPE = { 'content-type': 'application/json' }
@@ -34,6 +34,7 @@ export class GatewayFixture {
   partitions: () => Promise<number> = async () => 12
   askKafka: () => Promise<unknown> = async () => {}
   isKafkaAway = false
+  expired: Expired = { expired: 7, leftOut: [] }
   lags: () => Promise<Record<string, number>> = async () => ({ trades: 3 })
   #server: GatewayServer | undefined
   #live: Live | undefined
@@ -74,7 +75,7 @@ export class GatewayFixture {
       secret: 'x'.repeat(32),
       trades: fixture.trades,
       events: fixture.events,
-      expire: async () => 7,
+      expire: async () => fixture.expired,
       lags: () => fixture.lags(),
       askKafka: () => fixture.askKafka(),
       isKafkaAway: () => fixture.isKafkaAway,
@@ -96,12 +97,14 @@ export class GatewayFixture {
     this.trades.rows = []
     this.trades.isAway = false
     this.events.documents = []
+    this.events.tradeEvents = []
     this.events.isAway = false
     this.events.operational.length = 0
     this.cluster.reset()
     this.partitions = async () => 12
     this.askKafka = async () => {}
     this.isKafkaAway = false
+    this.expired = { expired: 7, leftOut: [] }
     this.lags = async () => ({ trades: 3 })
   }
 
@@ -159,6 +162,12 @@ export class MemoryRows implements TradeRows {
     return this.rows.filter(({ trade_id }) => trade_id === tradeId).slice(-limit)
   }
 
+  async row(tradeId: string): Promise<StoredRow | undefined> {
+    if (this.isAway) throw new Error('connect ECONNREFUSED')
+    const last = this.rows.findLast(({ trade_id }) => trade_id === tradeId)
+    return last && { deleted: false, partition: 3, offset: 42, json: last.json }
+  }
+
   async counts(): Promise<Record<string, number>> {
     return { live: this.rows.length, expired: 0, deleted: 0 }
   }
@@ -167,6 +176,7 @@ export class MemoryRows implements TradeRows {
 export class MemoryEvents implements TradeEvents {
   /** The newest first. */
   documents: EventDocument[] = []
+  tradeEvents: EventDocument[] = []
   isAway = false
   readonly filters: AuditFilter[] = []
   readonly operational: OperationalEvent[] = []
@@ -188,7 +198,11 @@ export class MemoryEvents implements TradeEvents {
   }
 
   async ofTrade(collection: string, tradeId: string, limit: number): Promise<readonly EventDocument[]> {
-    return collection === 'audit' ? this.documents.filter(({ fields }) => fields['trade_id'] === tradeId).slice(0, limit).reverse() : []
+    const from = collection === 'audit' ? this.documents : collection === 'trade_events' ? this.tradeEvents : []
+    return from
+      .filter(({ fields }) => fields['trade_id'] === tradeId)
+      .slice(0, limit)
+      .reverse()
   }
 
   async outcomesSince(): Promise<Record<string, number>> {

@@ -6,7 +6,9 @@ import type { GatewayStatus } from '../../cli/gateway-status.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import { BatchBuilder } from '../../records/batch-builder.ts'
 import { ByteView } from '../../records/byte-view.ts'
+import { HeaderBlockBuilder } from '../../records/headers.ts'
 import { murmur2, partitionOf } from '../../records/murmur2.ts'
+import { type OpenApi, type PastedCall, pastedCalls } from '../support/openapi-examples.ts'
 import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
 
 const BUSINESS_DATE = '2026-12-11'
@@ -163,7 +165,10 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
   test('a dead letter, mended and sent again, becomes a trade; who did it is told', async () => {
     const key = Buffer.from('MENDED')
     const builder = new BatchBuilder({ transactional: false })
-    builder.append(Date.now(), new ByteView(key), ByteView.of('{"trade_id":"MENDED",'), undefined)
+    const headers = new HeaderBlockBuilder()
+    headers.reset()
+    headers.add('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
+    builder.append(Date.now(), new ByteView(key), ByteView.of('{"trade_id":"MENDED",'), headers.into(new ByteView()))
     const producer = environment.client.producer()
     await producer.produce([{ topic: environment.topics.ingested, partition: partitionOf(murmur2(key, 0, key.length), 4), bytes: builder.seal(), recordCount: 1 }])
     await producer.close()
@@ -174,6 +179,17 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
     expect(accepted.status).toBe(202)
     expect((await call('GET', accepted.headers.get('location') ?? '', { headers: WAIT })).body).toMatchObject({ outcome: 'CREATED', trade_id: 'MENDED' })
     expect((await find())?.replays).toEqual([{ at: expect.any(String), by: 'anonymous', edited: true, request_id: accepted.body['request_id'] }])
+    // The support desk's question, in one call.
+    const told = await environment.until('its story is told', async () => {
+      const { body } = await call('GET', '/api/v1/trades/MENDED/timeline')
+      const found = body['events'] as { event_type?: string; outcome?: string; trace_id?: string; links: { dead_letter?: string; request?: string } }[]
+      return found.some(({ event_type: type }) => type === 'TRADE_REPAIRED') && body['row'] !== null && found.length >= 6 && { row: body['row'], found }
+    })
+    expect(told.found.map(({ event_type: type, outcome }) => type ?? outcome ?? 'state').toSorted()).toEqual(['CREATED', 'DEAD_LETTER', 'DEAD_LETTER_REPLAYED', 'INVALID', 'TRADE_REPAIRED', 'state'])
+    expect(told.row).toMatchObject({ deleted: false, trade: { trade_id: 'MENDED' } })
+    const dead = told.found.find(({ event_type: type }) => type === 'DEAD_LETTER')
+    expect([dead?.trace_id, dead?.links]).toEqual(['0af7651916cd43dd8448eb211c80319c', { dead_letter: `/api/v1/dead-letters/${letter.id}` }])
+    expect((await call('GET', dead?.links.dead_letter ?? '')).body).toMatchObject({ id: letter.id, replays: [{ edited: true }] })
   })
 
   test('who runs what, what flows where, and all of it for Prometheus', async () => {
@@ -232,6 +248,25 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
     await askers
     expect(wrong).toEqual([])
     expect(counts.right).toBeGreaterThan(200)
+  })
+
+  test('the examples of the OpenAPI work when they are pasted', async () => {
+    const before = await post('T1', {}, WAIT)
+    await call('GET', '/api/v1/trades/T1/versions', { headers: { consistency: `read-your-write; request=${before.body['request_id']}` } })
+    const calls = pastedCalls((await call('GET', '/openapi.json')).body as unknown as OpenApi).filter(({ operationId }) => operationId !== 'streamEvents') // as its own test says
+    // What they name is not there: requests with a signature of nobody, sinks and dead letters of others.
+    const isElsewhere = ({ operationId, headers }: PastedCall) => 'consistency' in headers || ['getRequest', 'pauseSink', 'resumeSink', 'getDeadLetter', 'replayDeadLetter'].includes(operationId)
+    const answers: (readonly [string, number])[] = []
+    for (const pasted of calls.toSorted((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))) {
+      const answer = await fetch(`${url}${pasted.path}`, { method: pasted.method, headers: pasted.headers, ...(pasted.body !== undefined && { body: pasted.body }) })
+      await answer.arrayBuffer()
+      expect(pasted.statuses, pasted.name).toContain(answer.status)
+      // It is deleted once.
+      const expected = isElsewhere(pasted) || pasted.name === 'deleteTrade prefer' ? 404 : 200
+      answers.push([pasted.name, answer.status === 404 ? 404 : answer.status < 300 ? 200 : answer.status])
+      expect(answers.at(-1)).toEqual([pasted.name, expected])
+    }
+    expect(answers.length).toBeGreaterThan(30)
   })
 
   test('a gateway that dies between Kafka and its answer: the retry has the first outcome, and it is processed once', async () => {

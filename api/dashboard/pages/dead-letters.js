@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks'
 import { Problem, send } from '../api.js'
-import { useDeadLetters } from '../calls.js'
+import { useDeadLetter, useDeadLetters } from '../calls.js'
 import { bytes, count, dateTime } from '../format.js'
 import { html } from '../html.js'
 import { Dialog } from '../parts/dialog.js'
@@ -37,11 +37,23 @@ export function DeadLetters({ query }) {
             <${Pager} cursors=${cursors} next=${next} />
           </div>
           ${letter !== undefined && html`<${Letter} key=${letter.id} letter=${letter} onReplayed=${letters.refresh} />`}
-          ${letter === undefined && html`<p class="nothing">${id === undefined ? 'Choose one to see why it is here, what it holds, and to send it again.' : `Dead letter ${id} is not on this page of the list.`}</p>`}
+          ${letter === undefined && id === undefined && html`<p class="nothing">Choose one to see why it is here, what it holds, and to send it again.</p>`}
+          ${letter === undefined && id !== undefined && html`<${OtherLetter} key=${id} id=${id} onReplayed=${letters.refresh} />`}
         </div>
       `
     })}
   `
+}
+
+/** One that is not on this page of the list. @param {{ id: string, onReplayed: () => void }} props */
+function OtherLetter({ id, onReplayed }) {
+  const found = useDeadLetter(id)
+  if (found.data === undefined && found.error instanceof Problem && (found.error.status === 404 || found.error.status === 400)) return html`<p class="nothing">There is no dead letter ${id}: it never was, or is older than 30 days.</p>`
+  const refresh = () => {
+    found.refresh()
+    onReplayed()
+  }
+  return shownOf(found, 'The dead letter', (letter) => html`<${Letter} letter=${letter} onReplayed=${refresh} />`)
 }
 
 /** @param {string | undefined} chosen @returns {readonly import('../parts/table.js').Column<DeadLetter>[]} */

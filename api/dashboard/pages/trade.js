@@ -15,7 +15,7 @@ import { Empty, shownOf } from '../parts/states.js'
 /** Several events come with one change: one look for all of them. */
 const SETTLE_MS = 400
 /** Told elsewhere in an entry. */
-const TOLD = new Set(['id', 'kind', 'timestamp', 'trade_id', 'outcome', 'reason', 'version', 'source', 'request_id', 'action', 'status', 'details', 'business_date', 'event_type', 'severity', 'data'])
+const TOLD = new Set(['id', 'kind', 'timestamp', 'trade_id', 'outcome', 'reason', 'version', 'source', 'request_id', 'action', 'status', 'details', 'business_date', 'event_type', 'severity', 'data', 'links', 'trace_id'])
 
 /** The support desk's question: what became of this trade. @param {{ query: URLSearchParams }} props */
 export function Trade({ query }) {
@@ -62,7 +62,7 @@ function Story({ tradeId }) {
 }
 
 /** @param {{ timeline: Timeline }} props */
-function State({ timeline: { state, repair_case: repairCase, events } }) {
+function State({ timeline: { state, repair_case: repairCase, row, events } }) {
   return html`
     <section aria-labelledby="now">
       <h2 id="now">Now <span>from the state store of its owner</span></h2>
@@ -73,6 +73,7 @@ function State({ timeline: { state, repair_case: repairCase, events } }) {
               .filter(([field]) => field !== 'trade_id')
               .map(([field, value]) => html`<div><dt>${field}</dt><dd>${field === 'last_updated' ? dateTime(String(value)) : shown(value)}</dd></div>`)}</dl>`
       }
+      ${row !== null && html`<p class="origin">PostgreSQL has version ${row.trade.version}${row.deleted && ', deleted'}, of trade.processed, partition ${row.partition}, offset ${count(row.offset)}.</p>`}
       ${repairCase !== null && html`<p class="note warn"><strong>A repair case is open.</strong> ${String(repairCase['reason'] ?? repairCase['outcome'] ?? '')} The next record of this trade that is accepted closes it.</p>`}
     </section>
   `
@@ -94,12 +95,19 @@ function Event({ event }) {
       ${typeof event['reason'] === 'string' && html`<p>${event['reason']}</p>`}
       ${source !== undefined && source !== null && html`<p class="origin">${source.topic}, partition ${source.partition}, offset ${count(source.offset)}</p>`}
       ${typeof event['request_id'] === 'string' && html`<p class="origin">request <span class="id">${event['request_id']}</span></p>`}
+      ${event.links.dead_letter !== undefined && html`<p class="origin"><a href=${`/dead-letters?id=${event.links.dead_letter.split('/').at(-1)}`}>The dead letter</a>${typeof reasonOf(event) === 'string' && html`: ${reasonOf(event)}`}</p>`}
+      ${event.trace_id !== undefined && html`<p class="origin">trace ${event.links.trace === undefined ? html`<span class="id">${event.trace_id}</span>` : html`<a class="id" href=${event.links.trace} target="_blank" rel="noreferrer">${event.trace_id}</a>`}</p>`}
       ${
         (Object.keys(rest).length > 0 || event['data'] !== undefined || hasDetails(event['details'])) &&
         html`<details><summary>Details</summary><pre>${JSON.stringify({ ...rest, ...(hasDetails(event['details']) && { details: event['details'] }), ...(event['data'] !== undefined && { data: event['data'] }) }, undefined, 2)}</pre></details>`
       }
     </li>
   `
+}
+
+/** Why there is a dead letter. @param {TimelineEvent} event */
+function reasonOf({ data }) {
+  return typeof data === 'object' && data !== null && 'message' in data ? data.message : undefined
 }
 
 /** @param {unknown} details */

@@ -3,7 +3,7 @@ import { get, Problem } from '../api.js'
 import { fieldsOf, shown } from '../difference.js'
 import { milliseconds } from '../format.js'
 import { html } from '../html.js'
-import { tradePath } from '../router.js'
+import { tradeCall, tradePath } from '../router.js'
 import { Outcome } from './outcome.js'
 
 /** @typedef {import('../answers.ts').RequestStatus} RequestStatus */
@@ -71,7 +71,7 @@ async function outcomeOf(requestId, signal, elapsedMs) {
  */
 async function rowOf({ requestId, tradeId }, version, signal, elapsedMs) {
   for (;;) {
-    const found = await versionsOf(tradeId, requestId, signal)
+    const found = await versionsOf(tradeId, version, requestId, signal)
     const trade = found.find((row) => row.version === version)
     if (trade !== undefined) return trade
     if (elapsedMs() > GIVE_UP_MS) throw new Error('The row is not there after a minute: the PostgreSQL sink is behind, paused or away. See Sinks.')
@@ -79,10 +79,10 @@ async function rowOf({ requestId, tradeId }, version, signal, elapsedMs) {
   }
 }
 
-/** @param {string} tradeId @param {string} requestId @param {AbortSignal} signal @returns {Promise<readonly Trade[]>} */
-async function versionsOf(tradeId, requestId, signal) {
+/** However many there are, the one that is looked for is the first. @param {string} tradeId @param {number | undefined} version @param {string} requestId @param {AbortSignal} signal @returns {Promise<readonly Trade[]>} */
+async function versionsOf(tradeId, version, requestId, signal) {
   try {
-    const answer = await get(`/trades/${encodeURIComponent(tradeId)}/versions?limit=500`, { signal, headers: { consistency: `read-your-write; request=${requestId}` } })
+    const answer = await get(tradeCall(tradeId, '/versions', { limit: '1', ...(version !== undefined && { from: String(version) }) }), { signal, headers: { consistency: `read-your-write; request=${requestId}` } })
     return /** @type {import('../answers.ts').Listed<Trade>} */ (answer).items
   } catch (error) {
     // Not there yet, or not within the time that the gateway waits.

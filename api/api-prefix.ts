@@ -1,0 +1,2 @@
+/** Of every call but the probes. */
+export const PREFIX = '/api/v1'
