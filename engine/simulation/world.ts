@@ -31,6 +31,7 @@ export interface WorldShape {
   /** From a least to a most: how long the brokers take to write a transaction marker. */
   readonly markerMs?: readonly [number, number]
   readonly transactionVersion?: 1 | 2
+  readonly verifiesTransactions?: boolean
 }
 
 /** An input topic has more partitions than the application was started with. */
@@ -63,7 +64,7 @@ export class World {
   readonly topology: ApplicationTopology
   readonly violations: string[] = []
   growth: Growth | undefined
-  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean; readonly transactionVersion: 1 | 2 }
+  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean; readonly transactionVersion: 1 | 2; readonly verifiesTransactions: boolean }
   readonly #options: WorldOptions
   readonly #settings: InstanceSettings
   /** How often the log cleaner comes by. */
@@ -80,8 +81,9 @@ export class World {
     this.#options = options
     this.scheduler = scheduler
     const drawn = random.fork('world')
+    const transactions = random.fork('transaction version')
     const sessionTimeoutMs = drawn.pick([6_000, 6_000, 10_000])
-    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, transactionVersion: random.fork('transaction version').chance(0.2) ? 1 : 2, ...options.shape }
+    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, transactionVersion: transactions.chance(0.2) ? 1 : 2, verifiesTransactions: transactions.chance(0.5), ...options.shape }
     this.#cleanerMs = drawn.chance(0.5) || this.shape.tombstoneRetentionMs < DAY_MS ? 3_000 : undefined
     this.#settings = {
       sessionTimeoutMs,
@@ -96,7 +98,7 @@ export class World {
     const markerMs = drawn.pick([[0.2, 3], [0.2, 3], [5, 100]] as const)
     const lateMarkers = { share: drawn.pick([0, 0, 0.1]), byMs: [300, 3_000] as const }
     const timing = { markerMs: options.shape?.markerMs ?? markerMs, lateMarkers }
-    this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', transactionVersion: this.shape.transactionVersion, timing })
+    this.cluster = new SimulatedCluster({ clock: scheduler, random: random.fork('cluster'), nodes: this.shape.nodes, clusterId: 'simulated-cluster', transactionVersion: this.shape.transactionVersion, verifiesTransactions: this.shape.verifiesTransactions, timing })
     const counts = new Map(application.topics.map(({ name, partitions }) => [name, partitions]))
     this.topology = new ApplicationTopology(application.applicationId, application.topology(), counts)
     this.outside = new Outside({ cluster: this.cluster, scheduler, partitionCounts: this.topology.partitionCounts })
@@ -153,9 +155,9 @@ export class World {
   }
 
   describe(): string {
-    const { instances, nodes, sessionTimeoutMs, tombstoneRetentionMs, transactionVersion } = this.shape
-    const { producers, transactionTimeoutMs, pace, segmentBytes, maxBufferedBytes } = this.#settings
-    return `${instances} instances, ${nodes} nodes, transactions V${transactionVersion}, ${this.topology.taskIds.length} tasks, ${producers} producers, session ${sessionTimeoutMs} ms, transaction ${transactionTimeoutMs} ms, pace ${Object.values(pace).join('/')}, segments ${segmentBytes}, buffers ${maxBufferedBytes}, deletions kept for ${tombstoneRetentionMs / 1000} s${this.#cleanerMs === undefined ? '' : ', cleaned'}`
+    const { instances, nodes, sessionTimeoutMs, tombstoneRetentionMs, transactionVersion, verifiesTransactions } = this.shape
+    const { producers, transactionTimeoutMs, pace, segmentBytes, maxBufferedBytes, maxTransactionBytes } = this.#settings
+    return `${instances} instances, ${nodes} nodes, transactions V${transactionVersion}${transactionVersion === 1 && !verifiesTransactions ? ' (not verified)' : ''}, ${this.topology.taskIds.length} tasks, ${producers} producers, session ${sessionTimeoutMs} ms, transaction ${transactionTimeoutMs} ms, pace ${Object.values(pace).join('/')}, segments ${segmentBytes}, buffers ${maxBufferedBytes}, transactions up to ${maxTransactionBytes}, deletions kept for ${tombstoneRetentionMs / 1000} s${this.#cleanerMs === undefined ? '' : ', cleaned'}`
   }
 
   begin(): void {

@@ -25,6 +25,8 @@ export interface SimulatedClusterOptions {
   readonly clusterId?: string
   /** 1: transactions V1. Default 2. */
   readonly transactionVersion?: 1 | 2
+  /** With V1: whether leaders ask the coordinator before a transaction begins in their partition, as they do since Kafka 3.6, and for offsets since 3.7. Default: true. */
+  readonly verifiesTransactions?: boolean
   readonly timing?: Partial<ClusterTiming>
   readonly groupSettings?: Partial<GroupSettings>
   /** Settings of topics that do not say otherwise, for instance `min.insync.replicas`. */
@@ -89,17 +91,19 @@ export class SimulatedCluster {
   readonly #shards = new Map<Partition, CoordinatorShard>()
   readonly #foreignProducers = new Map<Partition, { producerId: number; producerEpoch: number }>()
   readonly #parts: ClusterParts
+  readonly #verifiesTransactions: boolean
   #throttleMs = 0
   #markerMs: readonly [number, number]
   #lateMarkers: number
 
   constructor(options: SimulatedClusterOptions) {
-    const { random, nodes = 3, clusterId = 'simulated', transactionVersion = 2, topicDefaults = {} } = options
+    const { random, nodes = 3, clusterId = 'simulated', transactionVersion = 2, verifiesTransactions = true, topicDefaults = {} } = options
     const clock = wholeMs(options.clock)
     const timing = { ...TIMING, ...options.timing }
     const draw = ([least, most]: readonly [number, number]) => least + (most - least) * random.next()
     this.#clock = clock
     this.#random = random
+    this.#verifiesTransactions = verifiesTransactions
     this.#markerMs = timing.markerMs
     this.#lateMarkers = timing.lateMarkers.share
     this.#nodes = new ClusterNodes(nodes)
@@ -311,6 +315,7 @@ export class SimulatedCluster {
   ): Promise<number> {
     // what a broker was at when it died goes no further
     if (!this.#nodes.isUp(node)) return ERROR.NETWORK_EXCEPTION
+    if (!question.transactionsV2 && !this.#verifiesTransactions) return ERROR.NONE
     const { partition, isReady } = this.#transactions.shard(question.transactionalId)
     if (partition.leader === undefined) return ERROR.COORDINATOR_NOT_AVAILABLE
     if (!partition.leaderIsUp) return ERROR.NETWORK_EXCEPTION
