@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import { GatewayFixture } from '../testing/gateway-fixture.ts'
+import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
+import { GatewayFixture, TRADE } from '../testing/gateway-fixture.ts'
 
 interface Parameter {
   readonly name: string
@@ -54,6 +55,48 @@ test.each(operations.map((operation): [string, Operation] => [operation.operatio
     }),
     { numRuns: 60 },
   )
+})
+
+const TEXT = JSON.stringify(TRADE)
+const withField = (json: string) => Buffer.from(`${TEXT.slice(0, -1)},${json}}`)
+
+test.each<[string, Buffer, 202 | 400]>([
+  ['a NUL in a string', Buffer.from(TEXT.replace('"B1"', '"B\\u00001"')), 400],
+  ['a NUL as a byte', Buffer.from(TEXT.replace('B1', 'B\u00001')), 400],
+  ['a NUL deep in an unknown field', withField('"more":[{"deep":"\\u0000"}]'), 400],
+  ['an unpaired surrogate', withField('"note":"\\ud800"'), 400],
+  ['a pair of surrogates', withField('"note":"\\ud83d\\udea2"'), 202],
+  ['bytes that are no UTF-8', Buffer.concat([Buffer.from('{"trade_id":"'), Buffer.from([0xc3, 0x28]), Buffer.from(TEXT.slice(15))]), 400],
+  ['an overlong form of a slash', Buffer.concat([Buffer.from('{"trade_id":"'), Buffer.from([0xc0, 0xaf]), Buffer.from(TEXT.slice(15))]), 400],
+  ['a byte order mark', Buffer.from(`\ufeff${TEXT}`), 400],
+  ['letters from right to left, and joined ones', withField('"note":"\u202eabc\u202c 👩‍👩‍👧‍👦 Z\u0351\u036b"'), 202],
+  ['a version beyond 2^53', Buffer.from(TEXT.replace('"version":1', '"version":9007199254740993')), 400],
+  ['a version that only looks like 1', Buffer.from(TEXT.replace('"version":1', '"version":1.0000000000000000000000001')), 400],
+  ['a version beyond any number', Buffer.from(TEXT.replace('"version":1', '"version":1e400')), 400],
+  ['numbers beyond 2^53 in unknown fields', withField('"notional":9007199254740993,"price":0.1234567890123456789012345,"huge":1e400'), 202],
+  ['a known field twice', withField('"version":2'), 400],
+  ['a known field twice, once in escapes', withField('"v\\u0065rsion":2'), 400],
+  ['two names of the counterparty that differ', withField('"counter_party_id":"CP-2"'), 400],
+  ['an unknown field twice', withField('"note":1,"note":2'), 202],
+  ['operators of MongoDB as fields', withField('"$where":"sleep(1000)","$set":{"$ne":null},"a.b":1'), 202],
+  ['an operator of MongoDB as an id', Buffer.from(TEXT.replace('"T1"', '{"$ne":""}')), 400],
+  ['names that mean something to JavaScript', withField('"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}'), 202],
+  ['SQL in an id', Buffer.from(TEXT.replace('"B1"', JSON.stringify("'; DROP TABLE trades; --"))), 202],
+  ['nesting without end', withField(`"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}`), 400],
+  ['a text that breaks off', Buffer.from(TEXT.slice(0, -1)), 400],
+  ['two trades in one', Buffer.from(`${TEXT}${TEXT}`), 400],
+])('a trade with %s is judged the same alone, in a batch and in place of a dead letter: as it is, or not at all', async (_, bytes, status) => {
+  at.reset()
+  const post = (url: string, payload: Buffer, type = 'application/json') => at.server.inject({ method: 'POST', url: `/api/v1/${url}`, headers: { 'content-type': type }, payload })
+  const alone = await post('trades', bytes)
+  const batch = await post('trades:batch', Buffer.concat([bytes, Buffer.from('\n')]), 'application/x-ndjson')
+  at.cluster.write(TRADE_TOPICS.deadLetter, 1, { key: 'T1', value: 'x', timestamp: 1, headers: { '__streams.errors.topic': TRADE_TOPICS.ingested, '__streams.errors.partition': '1', '__streams.errors.offset': '0' } })
+  const mended = await post('dead-letters/1-0/replay', Buffer.from(JSON.stringify({ confirm: true, value_base64: bytes.toString('base64') })))
+  expect([alone.statusCode, JSON.parse(batch.body.split('\n')[0] ?? '').status, mended.statusCode], alone.body + mended.body).toEqual([status, status, status])
+  if (status === 400) expect([alone.headers['content-type'], alone.json().errors.length > 0]).toEqual(['application/problem+json', true])
+  // Byte by byte what was sent, or nothing.
+  expect(at.sent.map(({ value }) => Buffer.from(value ?? []).equals(bytes))).toEqual(status === 202 ? [true, true, true] : [])
+  expect([at.unexpected, ({} as Record<string, unknown>)['polluted']]).toEqual([[], undefined]) // of every object
 })
 
 async function documented(): Promise<Operation[]> {
