@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { describeFault, type Fault } from '../../engine/simulation/faults.ts'
 import { runSimulation, type SimulationOutcome } from '../../engine/simulation/simulation.ts'
 import { simulatedClient } from '../../testing/simulated-client.ts'
-import { pickApplication } from './applications/pick-application.ts'
+import { applicationNamed } from './applications/pick-application.ts'
 import { runSeeds } from './run-seeds.ts'
 import { shrink } from '../../engine/simulation/shrink.ts'
 
@@ -10,9 +10,10 @@ import { shrink } from '../../engine/simulation/shrink.ts'
  * npm run simulate -- --seed N [--only 3,7] [--quiet]    one seed, with its trace; of its faults only those with these numbers
  * npm run simulate -- --seeds 1000 --from K              many, in processes of their own; the first one that fails is shrunk
  * --records 2000 --faults 20                             with either: seeds of so many records and faults at least
+ * --application windows                                  with either: one application (counter, trades, windows, join) in place of what the seeds pick
  */
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, only: { type: 'string' }, quiet: { type: 'boolean' }, seeds: { type: 'string' }, from: { type: 'string' }, processes: { type: 'string' }, records: { type: 'string' }, faults: { type: 'string' } },
+  options: { seed: { type: 'string' }, only: { type: 'string' }, quiet: { type: 'boolean' }, seeds: { type: 'string' }, from: { type: 'string' }, processes: { type: 'string' }, records: { type: 'string' }, faults: { type: 'string' }, application: { type: 'string' } },
 })
 
 const least = values.records === undefined && values.faults === undefined ? undefined : { records: Number(values.records ?? 200), faults: Number(values.faults ?? 5) }
@@ -36,6 +37,7 @@ async function many(from: number, count: number): Promise<number> {
     from,
     count,
     least,
+    application: values.application,
     ...(values.processes !== undefined && { processes: Number(values.processes) }),
     done: (outcome) => {
       done++
@@ -61,7 +63,7 @@ async function shrunk({ seed, faults }: SimulationOutcome): Promise<void> {
   const left = await shrink(faults, async (some) => (await run(seed, { faults: some })).violations.length > 0)
   const numbers = left.map((fault) => faults.indexOf(fault))
   process.stdout.write(`seed ${seed} fails with ${left.length} of its ${faults.length} faults:\n${left.map((fault) => `  ${describeFault(fault)}\n`).join('')}`)
-  const wanted = least === undefined ? '' : ` --records ${least.records} --faults ${least.faults}`
+  const wanted = `${values.application === undefined ? '' : ` --application ${values.application}`}${least === undefined ? '' : ` --records ${least.records} --faults ${least.faults}`}`
   process.stdout.write(`to see it: npm run simulate -- --seed ${seed}${wanted} --only ${numbers.join(',') || "''"}\n`)
 }
 
@@ -71,7 +73,7 @@ async function chosen(seed: number, numbers: readonly number[]): Promise<Fault[]
 }
 
 function run(seed: number, more: { faults?: readonly Fault[]; write?: (line: string) => void }): Promise<SimulationOutcome> {
-  return runSimulation({ seed, least, application: pickApplication, connect: simulatedClient, ...more })
+  return runSimulation({ seed, least, application: applicationNamed(values.application), connect: simulatedClient, ...more })
 }
 
 function summary({ seed, application, violations, faults, records, virtualMs, digest }: SimulationOutcome): string {

@@ -13,6 +13,8 @@ export interface RunSeedsOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** What the seeds draw at least. */
   readonly least?: { readonly records: number; readonly faults: number } | undefined
+  /** What every seed rehearses, by its name. Default: what the seed picks. */
+  readonly application?: string | undefined
   /** Called with each outcome; `true` ends the run. */
   readonly done: (outcome: SimulationOutcome) => boolean | undefined
   /** A seed takes seconds: after this it hangs, in a loop that never lets time go on. Default 120 s. */
@@ -40,7 +42,7 @@ async function runWorker(seeds: Iterator<number>, options: RunSeedsOptions, stop
 }
 
 /** Resolves when there are no seeds left; or with what became of the seed whose process died or hung. */
-function runProcess(seeds: Iterator<number>, { preload = [], environment = {}, least, done, hangMs = 120_000 }: RunSeedsOptions, stop: AbortController): Promise<SimulationOutcome | undefined> {
+function runProcess(seeds: Iterator<number>, { preload = [], environment = {}, least, application, done, hangMs = 120_000 }: RunSeedsOptions, stop: AbortController): Promise<SimulationOutcome | undefined> {
   return new Promise((resolve) => {
     const child = fork(WORKER, { execArgv: [...NODE_OPTIONS, ...preload.flatMap((module) => ['--import', module])], env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     let current: number | undefined
@@ -56,7 +58,7 @@ function runProcess(seeds: Iterator<number>, { preload = [], environment = {}, l
       current = isOver ? undefined : value
       if (current === undefined) return end()
       timer = setTimeout(() => child.kill('SIGKILL'), hangMs)
-      child.send({ seed: current, least })
+      child.send({ seed: current, least, application })
     }
     stop.signal.addEventListener('abort', end)
     child.stderr?.on('data', (chunk: Buffer) => {

@@ -1,11 +1,11 @@
 import { runSimulation } from '../../engine/simulation/simulation.ts'
 import { simulatedClient } from '../../testing/simulated-client.ts'
-import { pickApplication } from './applications/pick-application.ts'
+import { applicationNamed } from './applications/pick-application.ts'
 
 // Thousands of connections break, and each error would look for its stack.
 Error.stackTraceLimit = 0
 
 /** A process that runs the seeds it is sent, one after the other, and sends back what came of each. */
-process.on('message', ({ seed, least }: { seed: number; least?: { records: number; faults: number } }) => {
-  void runSimulation({ seed, least, application: pickApplication, connect: simulatedClient }).then((outcome) => process.send?.(outcome))
+process.on('message', ({ seed, least, application }: { seed: number; least?: { records: number; faults: number }; application?: string }) => {
+  void runSimulation({ seed, least, application: applicationNamed(application), connect: simulatedClient }).then((outcome) => process.send?.(outcome))
 })

@@ -301,4 +301,16 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'processed < RECORDS_PER_TURN && !this.#options.collector.full; i++',
     replace: 'processed < RECORDS_PER_TURN; i++',
   },
+  {
+    name: 'an index in memory is not told what is in the store',
+    file: 'engine/changelog-store.ts',
+    find: 'this.store.forEach(listener)',
+    replace: '',
+  },
+  {
+    name: 'of two input topics of a task the offset of one is committed',
+    file: 'engine/task.ts',
+    find: 'return this.#queues.map((queue) => ({',
+    replace: 'return this.#queues.slice(0, 1).map((queue) => ({',
+  },
 ]
