@@ -31,7 +31,8 @@ function outputs({ expireBehind, inputs = INPUTS, turnAt = expireBehind ?? input
 
 function wrongs(actual: readonly ActualRecord[], { inputs = INPUTS, businessDates = [TODAY, NEXT_DAY] }: { inputs?: readonly ModelInput[]; businessDates?: readonly string[] } = {}): string[] {
   const { expected, faults } = witnessedRun(inputs, actual, { ...OPTIONS, businessDates, processedAt: () => NOW_MS, toMs: NOW_MS + DAY_MS })
-  return [...faults, ...compare(actual, expected, { processing: { fromMs: NOW_MS, toMs: NOW_MS + DAY_MS } }).map(({ topic, found }) => `${topic}: ${found}`)]
+  const differences = compare(actual, expected, { processing: { fromMs: NOW_MS, toMs: NOW_MS + DAY_MS } })
+  return [...faults, ...differences.map(({ topic, found }) => `${topic}: ${found}`)]
 }
 
 test('the order of expiries and inputs is the one that the audit has', () => {

@@ -11,10 +11,10 @@ export interface WitnessedRunOptions extends Omit<TradeModelOptions, 'businessDa
 }
 
 export interface WitnessedRun {
-  /** What must have come out, in the order of each partition. */
-  readonly expected: ModelOutputs[]
-  /** What is wrong with the dates that the audit names. */
-  readonly faults: string[]
+  /** What must have come out, in the order of each partition. To be walked once: of an hour of records it would not fit into memory. */
+  readonly expected: Iterable<ModelOutputs>
+  /** What is wrong with the dates that the audit names; known when `expected` was walked. */
+  readonly faults: readonly string[]
 }
 
 interface Expiry {
@@ -38,50 +38,57 @@ interface Witness {
  * else: whether a trade may expire where it did, and what all of it leads to, is for the model to say. In the end everything that is due under the last date has expired.
  */
 export function witnessedRun(inputs: readonly ModelInput[], actual: readonly ActualRecord[], options: WitnessedRunOptions): WitnessedRun {
-  const { businessDates, processedAt, toMs } = options
   const witnesses = readWitnesses(actual)
-  const expected: ModelOutputs[] = []
   const faults: string[] = []
-  for (const [partition, ofPartition] of Map.groupBy(inputs, (input) => input.partition)) {
-    const model = new TradeModel({ ...options, businessDate: businessDates[0] ?? '' })
-    const witness = witnesses.get(partition) ?? newWitness()
-    const date = new DateOfPartition(model, businessDates)
-    const expire = (expiries: readonly Expiry[]) => {
-      for (const { tradeId, businessDate, timestampMs } of expiries) {
-        date.turnTo(businessDate, `the expiry of ${tradeId}`)
-        expected.push(...[model.expireTrade(partition, tradeId, timestampMs)].filter((outputs) => outputs !== undefined))
-      }
+  return { expected: expectedOutputs(), faults }
+
+  function* expectedOutputs(): Generator<ModelOutputs> {
+    for (const [partition, ofPartition] of Map.groupBy(inputs, (input) => input.partition)) {
+      yield* expectedOfPartition(partition, ofPartition, witnesses.get(partition) ?? newWitness(), options, faults)
     }
-    for (const input of ofPartition.toSorted((a, b) => a.offset - b.offset)) {
-      expire(witness.before.get(input.offset) ?? [])
-      const named = witness.dates.get(input.offset)
-      if (named !== undefined) date.turnTo(named, `input ${partition}@${input.offset}`)
-      expected.push(model.apply(input, processedAt(input)))
-    }
-    expire(witness.rest)
-    model.turnTo(businessDates.at(-1) ?? '')
-    expected.push(...model.expire(toMs))
-    faults.push(...date.faults)
   }
-  return { expected, faults }
+}
+
+function* expectedOfPartition(partition: number, inputs: readonly ModelInput[], witness: Witness, options: WitnessedRunOptions, faults: string[]): Generator<ModelOutputs> {
+  const { businessDates, processedAt, toMs } = options
+  const model = new TradeModel({ ...options, businessDate: businessDates[0] ?? '' })
+  const date = new DateOfPartition(model, businessDates, faults)
+  for (const input of inputs.toSorted((a, b) => a.offset - b.offset)) {
+    yield* expire(witness.before.get(input.offset) ?? [])
+    const named = witness.dates.get(input.offset)
+    if (named !== undefined) date.turnTo(named, `input ${partition}@${input.offset}`)
+    yield model.apply(input, processedAt(input))
+  }
+  yield* expire(witness.rest)
+  model.turnTo(businessDates.at(-1) ?? '')
+  yield* model.expire(toMs)
+
+  function* expire(expiries: readonly Expiry[]): Generator<ModelOutputs> {
+    for (const { tradeId, businessDate, timestampMs } of expiries) {
+      date.turnTo(businessDate, `the expiry of ${tradeId}`)
+      const outputs = model.expireTrade(partition, tradeId, timestampMs)
+      if (outputs !== undefined) yield outputs
+    }
+  }
 }
 
 /** The date of a partition is one that there was, and does not go back. */
 class DateOfPartition {
-  readonly faults: string[] = []
+  readonly #faults: string[]
   readonly #model: TradeModel
   readonly #dates: readonly string[]
   #latest: string
 
-  constructor(model: TradeModel, dates: readonly string[]) {
+  constructor(model: TradeModel, dates: readonly string[], faults: string[]) {
+    this.#faults = faults
     this.#model = model
     this.#dates = dates
     this.#latest = dates[0] ?? ''
   }
 
   turnTo(date: string, what: string): void {
-    if (!this.#dates.includes(date)) this.faults.push(`${what} has the business date ${date}, there were only ${this.#dates.join(', ')}`)
-    else if (date < this.#latest) this.faults.push(`${what} has the business date ${date}, earlier than that of what was before it in its partition, ${this.#latest}`)
+    if (!this.#dates.includes(date)) this.#faults.push(`${what} has the business date ${date}, there were only ${this.#dates.join(', ')}`)
+    else if (date < this.#latest) this.#faults.push(`${what} has the business date ${date}, earlier than that of what was before it in its partition, ${this.#latest}`)
     else {
       this.#latest = date
       this.#model.turnTo(date)
