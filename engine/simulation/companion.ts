@@ -24,9 +24,11 @@ export interface Companion {
   readonly name: string
   /** How many processes of it run at a time. */
   readonly processes: number
+  /** Topics that it reads beside the outputs. The workload writes them too, the application does not know them, and they may be deleted and made anew. */
+  readonly ownTopics?: readonly string[]
   start(ports: CompanionPorts): RunningCompanion
-  /** What it still has to do when these are all the outputs there will be; none: nothing. */
+  /** What it still has to do when these are all the outputs there will be, with what is in its own topics; none: nothing. */
   left(outputs: readonly SimulatedRecord[]): readonly string[]
-  /** What is wrong in the end, one line each. */
+  /** What is wrong in the end, one line each. The outputs are those of `left`. */
   check(result: RunResult): readonly string[]
 }

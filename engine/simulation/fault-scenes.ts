@@ -71,9 +71,13 @@ function powerCutBehindCompaction(random: SeededRandom, { instances, durationMs 
   return [{ kind: 'kill-at', atMs: startOf(random, durationMs), instance: random.integer(0, instances - 1), failpoint, nth: Math.floor(random.logarithmic(1, 6)), downMs: Math.floor(random.logarithmic(10, 1_000)), disk: 'power-cut' }]
 }
 
-/** An instance is away until the changelogs have forgotten what was deleted meanwhile: where they keep deletions for minutes. */
+/** An instance is away until the changelogs have forgotten what was deleted meanwhile, where they keep deletions for minutes. When it is back, the others go, and it has to take up everything on what its disk holds. */
 export function longAbsence(random: SeededRandom, { instances, durationMs, tombstoneRetentionMs }: FaultOptions): Fault[] {
-  return [{ kind: 'kill', atMs: startOf(random, durationMs / 2), instance: random.integer(0, instances - 1), downMs: Math.floor(tombstoneRetentionMs * random.between(1.2, 1.8)), disk: 'kept' }]
+  const atMs = startOf(random, durationMs / 2)
+  const instance = random.integer(0, instances - 1)
+  const downMs = Math.floor(tombstoneRetentionMs * random.between(1.2, 1.8))
+  const othersLeave = Array.from({ length: instances - 1 }, (_, i): Fault => ({ kind: 'stop', atMs: atMs + downMs + 1_500, instance: (instance + 1 + i) % instances, downMs: 3_000, how: 'leave' }))
+  return [{ kind: 'kill', atMs, instance, downMs, disk: 'kept' }, ...othersLeave]
 }
 
 export const SCENES: readonly Scene[] = [missedRebalance, endThatComesTooLate, zombieInCommit, zombieWithHalfATransaction, lateAnswerToOffsets, farAwayInARebalance, powerCutBehindCompaction]

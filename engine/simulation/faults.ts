@@ -48,6 +48,8 @@ export type Fault =
   | { readonly kind: 'companion-kill'; readonly atMs: number; readonly pick: number; readonly downMs: number }
   | { readonly kind: 'companion-pause'; readonly atMs: number; readonly pick: number; readonly forMs: number }
   | { readonly kind: 'database'; readonly atMs: number; readonly trouble: DatabaseTrouble; readonly forMs: number }
+  /** A topic that only the companion reads is deleted, and made anew in the same moment. */
+  | { readonly kind: 'topic-made-anew'; readonly atMs: number; readonly pick: number }
   /** A changelog is compacted. */
   | { readonly kind: 'compact'; readonly atMs: number; readonly pick: number }
   /** An input topic gets more partitions. That is the end of the application: every stream thread has to stop and name it. */
@@ -74,6 +76,8 @@ export interface FaultOptions {
   /** For how long the changelogs keep deletions. */
   readonly tombstoneRetentionMs: number
   readonly hasCompanion: boolean
+  /** Whether the companion reads topics that the application does not know. */
+  readonly hasOwnTopics: boolean
   readonly count: number
 }
 
@@ -150,6 +154,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'companion-kill': return { kind, atMs, pick: random.integer(0, 1_000_000), downMs }
     case 'companion-pause': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs: pausedMs }
     case 'database': return { kind, atMs, trouble: random.pick(['away', 'silent', 'restarting']), forMs }
+    case 'topic-made-anew':
     case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'grow': return { kind, atMs, pick: random.integer(0, 1_000_000), by: random.integer(1, 4) }
   }

@@ -7,12 +7,14 @@ export class DatabaseLostError extends Error {
   override readonly name = 'DatabaseLostError'
 }
 
-/** `away`: no request gets through. `silent`: it does what it is asked for, and its answers are lost. `restarting`: each request is lost, done without an answer, or refused. */
-export type DatabaseTrouble = 'away' | 'silent' | 'restarting'
+/** `away`: no request gets through. `silent`: it does what it is asked for, and its answers are lost. `restarting`: each request is lost, done without an answer, or refused. `late`: some requests are done when nobody waits for them any more. */
+export type DatabaseTrouble = 'away' | 'silent' | 'restarting' | 'late'
 
 const MIN_DELAY_MS = 0.1
 const MAX_DELAY_MS = 3
 const TIMEOUT_MS = 2_000
+/** Who waits for a lock, or in a proxy, gets there some time. */
+const LATEST_MS = 12_000
 
 /** The way to a database that many processes use. What it holds is its owner's business. */
 export class SimulatedDatabase {
@@ -35,6 +37,10 @@ export class SimulatedDatabase {
   ask<T>(process: SimulatedProcess, act: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (process.isDead) return
+      if (this.#trouble === 'late' && this.#random.chance(0.5)) {
+        this.#scheduler.after(this.#random.between(MAX_DELAY_MS, LATEST_MS), () => void act().catch(() => {}))
+        return this.#lose(process, reject, TIMEOUT_MS)
+      }
       const arrives = this.#trouble !== 'away' && !(this.#trouble === 'restarting' && this.#random.chance(0.5))
       if (!arrives) return this.#lose(process, reject, this.#random.chance(0.5) ? TIMEOUT_MS : MAX_DELAY_MS)
       this.#scheduler.after(this.#delayMs(), () => {

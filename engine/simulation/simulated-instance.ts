@@ -82,7 +82,7 @@ export class SimulatedInstance {
   #conditions: NetworkConditions
   #slowness = 1
   #clockOffsetMs = 0
-  #armed: { readonly failpoint: string; left: number; readonly then: () => void } | undefined
+  #armed: { readonly failpoint: string; left: number; readonly then: () => void }[] = []
 
   constructor(options: InstanceOptions) {
     this.#options = options
@@ -145,7 +145,7 @@ export class SimulatedInstance {
   kill(): void {
     const run = this.#run
     if (run === undefined) return
-    this.#armed = undefined
+    this.#armed = []
     this.#run = undefined
     run.process.kill()
     this.#options.trace.add(this.name, 'killed')
@@ -153,11 +153,11 @@ export class SimulatedInstance {
 
   /** Does something, such as a kill, when the runtime passes a point of its code for the `nth` time from now. */
   armAt(failpoint: string, nth: number, then: () => void): void {
-    this.#armed = { failpoint, left: nth, then }
+    this.#armed.push({ failpoint, left: nth, then })
   }
 
   disarm(): void {
-    this.#armed = undefined
+    this.#armed = []
   }
 
   /** How many times as long everything takes here; for the next processes, too. */
@@ -260,12 +260,12 @@ export class SimulatedInstance {
 
   /** A point of the runtime's code is passed. Where the process is killed in it, it never gets past. */
   #pass(name: string): Promise<void> | undefined {
-    const armed = this.#armed
-    if (armed === undefined || armed.failpoint !== name || --armed.left > 0) return undefined
-    this.#armed = undefined
-    this.#options.trace.add(this.name, `at ${name}`)
     const { process } = this
-    armed.then()
+    const reached = this.#armed.filter(({ failpoint }) => failpoint === name).filter((one) => --one.left <= 0)
+    if (reached.length === 0) return undefined
+    this.#armed = this.#armed.filter((one) => !reached.includes(one))
+    this.#options.trace.add(this.name, `at ${name}`)
+    for (const { then } of reached) then()
     return process?.isDead ? new Promise(() => {}) : undefined
   }
 
@@ -275,7 +275,7 @@ export class SimulatedInstance {
     if (isTwin) this.#twin = undefined
     else {
       this.#run = undefined
-      this.#armed = undefined
+      this.#armed = []
     }
     run.process.kill()
     this.#options.trace.add(this.name, error === undefined ? 'ended' : `ended: ${error.message}`)

@@ -1,4 +1,5 @@
 import { changelogTopic } from '../application-topology.ts'
+import { drawAimed, withAimed } from './aimed-scenes.ts'
 import { decodePartitionTime } from '../partition-time.ts'
 import { describeFault, drawFaults, drawGrowth, endOf, type Fault } from './faults.ts'
 import type { ClientFactory, SimulatedApplication, SimulatedRecord } from './simulated-application.ts'
@@ -45,6 +46,8 @@ const BOUND_PER_RECORD_MS = 200
 /** An input topic has grown, and nothing else is wrong any more: by then each instance has ended for it. */
 const GROWTH_BOUND_MS = 30_000
 const POLL_MS = 250
+/** Where input comes all the time, a burst is as much as belongs to so long a time. */
+const STEADY_BURST_MS = 500
 
 /** Runs one seed: the application with its input, under the faults, until all is processed; then everything is compared. */
 export async function runSimulation(options: SimulationOptions): Promise<SimulationOutcome> {
@@ -53,16 +56,18 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
   const random = new SeededRandom(options.seed)
   const application = options.application(random.fork('application'))
   const world = new World({ application, connect: options.connect, scheduler, random, trace, ...(options.shape && { shape: options.shape }) })
-  const durationMs = Math.floor(random.logarithmic(5_000, 60_000))
+  const drawnMs = Math.floor(random.logarithmic(5_000, 60_000))
+  const aimed = drawAimed(random.fork('aimed'), { ...world.shape, durationMs: drawnMs })
+  const durationMs = Math.max(drawnMs + aimed.othersFromMs, aimed.leastMs)
   const { records: leastRecords, faults: leastFaults } = options.least ?? { records: 200, faults: 5 }
   const count = options.records ?? Math.floor(random.logarithmic(leastRecords, Math.max(3_000, 1.5 * leastRecords)))
   const faultCount = random.integer(leastFaults, Math.max(30, leastFaults + 10))
-  const drawn = { ...world.shape, durationMs, count: faultCount }
+  const drawn = { ...world.shape, durationMs: drawnMs, count: faultCount }
   const growth = application.mayGrow === true ? drawGrowth(random.fork('growth'), drawn) : []
-  const faults = options.faults ?? [...drawFaults(random.fork('faults'), drawn), ...growth]
+  const faults = options.faults ?? withAimed([...drawFaults(random.fork('faults'), drawn), ...growth], aimed)
   trace.add('world', `seed ${options.seed}: ${application.name}, ${world.describe()}, ${count} records in ${(durationMs / 1000).toFixed(1)} s`)
   for (const fault of faults) trace.add('world', describeFault(fault))
-  const run = new SimulationRun({ world, application, faults, count, durationMs, random, trace })
+  const run = new SimulationRun({ world, application, faults, count, durationMs, isSteady: aimed.leastMs > 0, random, trace })
   let isOver = false
   const over = (): void => {
     isOver = true
@@ -88,6 +93,8 @@ interface RunOptions {
   readonly faults: readonly Fault[]
   readonly count: number
   readonly durationMs: number
+  /** Input comes all the time. */
+  readonly isSteady: boolean
   readonly random: SeededRandom
   readonly trace: Trace
 }
@@ -130,7 +137,7 @@ class SimulationRun {
     const { world, application } = this.#options
     const { companion } = application
     if (companion === undefined) return true
-    const outputs = world.outside.read(world.outputTopics)
+    const outputs = world.outside.read([...world.outputTopics, ...(companion.ownTopics ?? [])])
     return this.#until('the application has ended', () => companion.left(outputs))
   }
 
@@ -151,14 +158,15 @@ class SimulationRun {
 
   /** Bursts, with quiet in between; now and then in a transaction, which may be aborted. */
   async #feed(): Promise<void> {
-    const { world, application, random, count, durationMs } = this.#options
+    const { world, application, random, count, durationMs, isSteady } = this.#options
+    const largestBurst = isSteady ? Math.ceil((STEADY_BURST_MS * count) / durationMs) : count
     const chance = random.fork('feed')
     const next = application.workload(random.fork('workload'))
     const transactional = chance.chance(0.4) ? 0.3 : 0
     // With more records the bursts are larger, not more.
     const meanBurst = chance.logarithmic(1, 100) * Math.max(1, count / 800)
     for (let written = 0; written < count; ) {
-      const size = Math.min(count - written, Math.max(1, Math.floor(chance.logarithmic(1, meanBurst * 4))))
+      const size = Math.min(count - written, largestBurst, Math.max(1, Math.floor(chance.logarithmic(1, meanBurst * 4))))
       const records = Array.from({ length: size }, next)
       const outcome = chance.chance(transactional) ? (chance.chance(0.5) ? 'commit' : 'abort') : undefined
       await world.outside.write(records, outcome)
@@ -217,7 +225,9 @@ class SimulationRun {
     const outputs = world.outside.read(world.outputTopics)
     trace.add('world', `${inputs.length} inputs, ${outputs.length} outputs`)
     const result = { inputs, outputs, processing: world.processing }
-    this.violations.push(...application.check(result), ...(application.companion?.check(result) ?? []))
+    const { companion } = application
+    const toCompanion = [...outputs, ...world.outside.read(companion?.ownTopics ?? [])]
+    this.violations.push(...application.check(result), ...(companion?.check({ ...result, outputs: toCompanion }) ?? []))
     this.#checkPartitionTimes(inputs)
     await this.#checkStores()
   }

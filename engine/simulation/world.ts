@@ -64,13 +64,14 @@ export class World {
   readonly topology: ApplicationTopology
   readonly violations: string[] = []
   growth: Growth | undefined
-  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean; readonly transactionVersion: 1 | 2; readonly verifiesTransactions: boolean }
+  readonly shape: { readonly instances: number; readonly nodes: number; readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number; readonly tombstoneRetentionMs: number; readonly hasCompanion: boolean; readonly hasOwnTopics: boolean; readonly transactionVersion: 1 | 2; readonly verifiesTransactions: boolean }
   readonly #options: WorldOptions
   readonly #settings: InstanceSettings
   /** How often the log cleaner comes by. */
   readonly #cleanerMs: number | undefined
   /** Until when the end of a thread is no surprise. */
   readonly #excusedUntilMs = new Map<string, number>()
+  readonly #awayUntilMs = new Map<string, number>()
   readonly #strangers: Stranger[] = []
   #isHealed = false
   #latestClockMs = 0
@@ -83,7 +84,7 @@ export class World {
     const drawn = random.fork('world')
     const transactions = random.fork('transaction version')
     const sessionTimeoutMs = drawn.pick([6_000, 6_000, 10_000])
-    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, transactionVersion: transactions.chance(0.2) ? 1 : 2, verifiesTransactions: transactions.chance(0.5), ...options.shape }
+    this.shape = { instances: drawn.pick([1, 2, 2, 3]), nodes: drawn.pick([1, 3, 3]), sessionTimeoutMs, rebalanceTimeoutMs: drawn.pick([sessionTimeoutMs, 10_000]), tombstoneRetentionMs: drawn.pick([7 * DAY_MS, 7 * DAY_MS, 100_000]), hasCompanion: application.companion !== undefined, hasOwnTopics: (application.companion?.ownTopics ?? []).length > 0, transactionVersion: transactions.chance(0.2) ? 1 : 2, verifiesTransactions: transactions.chance(0.5), ...options.shape }
     this.#cleanerMs = drawn.chance(0.5) || this.shape.tombstoneRetentionMs < DAY_MS ? 3_000 : undefined
     this.#settings = {
       sessionTimeoutMs,
@@ -246,7 +247,7 @@ export class World {
         return this.#later(fault.forMs, () => instance.slow(1))
       case 'stop':
         instance.stop(fault.how)
-        return this.#later(fault.downMs, () => instance.start())
+        return this.#away(instance, fault.downMs)
       case 'clock':
         this.#latestClockMs = Math.max(this.#latestClockMs, fault.byMs)
         this.#earliestClockMs = Math.min(this.#earliestClockMs, fault.byMs)
@@ -308,6 +309,10 @@ export class World {
       case 'database':
         this.database.trouble = fault.trouble
         return this.#later(fault.forMs, () => void (this.database.trouble = undefined))
+      case 'topic-made-anew': {
+        const { topic } = this.#picked(fault.pick, this.#options.application.companion?.ownTopics ?? [])
+        return cluster.remakeTopic(topic)
+      }
       case 'compact': {
         const { topic, partition } = this.#picked(fault.pick, this.changelogTopics)
         if (topic !== '') cluster.compact(topic, partition)
@@ -341,7 +346,17 @@ export class World {
     }
     if (disk === 'power-cut') instance.disk.cutPower()
     else if (disk === 'lost') instance.disk.lose()
-    this.scheduler.after(downMs, () => instance.isWanted && instance.start())
+    this.#away(instance, downMs)
+  }
+
+  /** It is down for so long, whatever else may happen to it that would bring it back earlier. */
+  #away(instance: SimulatedInstance, downMs: number): void {
+    const untilMs = this.scheduler.monotonicMs() + downMs
+    this.#awayUntilMs.set(instance.name, Math.max(this.#awayUntilMs.get(instance.name) ?? 0, untilMs))
+    this.scheduler.after(downMs, () => {
+      const isOver = this.#isHealed ? instance.isWanted : this.scheduler.monotonicMs() >= (this.#awayUntilMs.get(instance.name) ?? 0)
+      if (isOver) instance.start()
+    })
   }
 
   #copyDisk(instance: SimulatedInstance, { from, downMs }: { from: number; downMs: number }): void {

@@ -104,7 +104,9 @@ export function testSinkDatabase(name: string, create: () => Promise<DatabaseUnd
       const other = await open('group-1')
       const [taken] = await other.claim([sourceOf(0)])
       await other.write([write(taken, [tradeOf(sourceOf(0), 0, 'T1', 1), tradeOf(sourceOf(0), 1, 'T1', 2)])])
-      const zombie = await sink.write([write(lost, [tradeOf(sourceOf(0), 0, 'T1', 1)]), write(kept, [tradeOf(sourceOf(1), 0, 'T2', 1)])])
+      // T3 is in no other write: were its row to pass, no guard would hide that.
+      const late = [tradeOf(sourceOf(0), 0, 'T1', 1), ...(sink.manifest.fencing === 'epoch' ? [tradeOf(sourceOf(0), 2, 'T3', 1)] : [])]
+      const zombie = await sink.write([write(lost, late), write(kept, [tradeOf(sourceOf(1), 0, 'T2', 1)])])
       if (sink.manifest.fencing === 'epoch') expect(zombie.outcomes).toEqual(['fenced', 'applied'])
       else expect(zombie.outcomes[1]).toBe('applied')
       expect(await database.states()).toMatchObject([

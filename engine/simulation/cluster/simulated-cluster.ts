@@ -174,6 +174,16 @@ export class SimulatedCluster {
     for (const partition of this.#topics.create(made).partitions) this.#controller.elect(partition)
   }
 
+  /** Deletes a topic and makes it anew, with another id and nothing in it. Its leaders are there at once. */
+  remakeTopic(topic: string): void {
+    const old = this.#topics.delete(topic)
+    if (!old) throw new RangeError(`there is no topic ${topic}`)
+    for (const partition of old.partitions) partition.abandon()
+    this.#groups.offsets.deleteTopic(topic)
+    const made = { name: topic, partitions: old.partitions.length, replicationFactor: old.partitions[0]?.replicas.length ?? 1, configs: old.configs.all }
+    for (const partition of this.#topics.create(made).partitions) this.#controller.elect(partition)
+  }
+
   /** `isClean`: it hands over its partitions first. Otherwise they have no leader until it is missed. */
   crash(node: number, { isClean = false }: { isClean?: boolean } = {}): void {
     this.#controller.crash(node, isClean)

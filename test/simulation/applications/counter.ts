@@ -14,6 +14,14 @@ const FLOOD = { records: 10, recordBytes: 97_000 }
 const TICK_MS = 700
 const BEAT_MS = 1_110
 
+const SIDE_TOPIC = 'side'
+/** So much of what is written goes there, with so many keys. */
+const SIDE_SHARE = 0.2
+const SIDE_KEYS = 20
+
+/** Of keys that lie still there are so many in each partition at least: they fill a segment or two of their own. */
+const STILL_KEYS = 60
+
 /** What a value does to the processing of its record. */
 const POISON = 'poison'
 const OVERSIZED = 'oversized'
@@ -35,8 +43,12 @@ export interface CounterShape {
   readonly hotKeys: number | undefined
   /** Inputs that make more outputs than a batch holds. */
   readonly floods: number
+  /** Keys beside the hot ones are written once, and later only deleted: what hides an old record is then all that is left of its key. */
+  readonly stillKeys: boolean
   /** Whether a sink copies the outputs into a database. */
   readonly sink: boolean
+  /** Whether it copies a topic, too, that the application does not know. */
+  readonly sideTopic: boolean
 }
 
 /**
@@ -57,16 +69,21 @@ export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}
     ticks: !isStateless && random.chance(0.4),
     hotKeys: random.chance(0.5) ? random.integer(1, 3) : undefined,
     floods: random.chance(0.1) ? 2 : 0,
-    sink: random.chance(0.3),
+    sink: random.chance(0.5),
+    stillKeys: random.chance(0.8),
+    sideTopic: random.chance(0.5),
     ...wanted,
   }
-  const { stateless, partitions, keys, poison, oversized, deletes, ticks, hotKeys, floods, sink } = shape
+  const { stateless, partitions, poison, oversized, deletes, ticks, hotKeys, floods, sink } = shape
+  const stillKeys = shape.stillKeys && hotKeys !== undefined
+  const keys = stillKeys ? Math.max(shape.keys, STILL_KEYS * partitions) : shape.keys
+  const sideTopic = shape.sideTopic && sink
   const limitBytes = floods > 0 ? 1_048_588 : LIMIT_BYTES
   return {
-    name: `${stateless ? 'copier' : 'counter'} of ${keys} keys in ${partitions} partitions, poison ${poison}, oversized ${oversized}, deletes ${deletes}${ticks ? ', ticks' : ''}${hotKeys === undefined ? '' : `, ${hotKeys} hot`}${floods > 0 ? ', floods' : ''}${sink ? ', a sink' : ''}`,
+    name: `${stateless ? 'copier' : 'counter'} of ${keys} keys in ${partitions} partitions, poison ${poison}, oversized ${oversized}, deletes ${deletes}${ticks ? ', ticks' : ''}${hotKeys === undefined ? '' : `, ${hotKeys} hot`}${stillKeys ? ', others still' : ''}${floods > 0 ? ', floods' : ''}${sink ? ', a sink' : ''}${sideTopic ? ' of two topics' : ''}`,
     applicationId: 'app',
     topology: () => countingTopology({ stateless, ticks, limitBytes }),
-    topics: ['in', 'out', 'dead'].map((name) => ({ name, partitions, configs: new Map([['max.message.bytes', String(limitBytes)]]) })),
+    topics: ['in', 'out', 'dead', ...(sideTopic ? [SIDE_TOPIC] : [])].map((name) => ({ name, partitions, configs: new Map([['max.message.bytes', String(limitBytes)]]) })),
     workload: (chance) => {
       let number = 0
       let written = 0
@@ -86,13 +103,21 @@ export function counter(random: SeededRandom, wanted: Partial<CounterShape> = {}
         if (written++ < keys) return written - 1
         return Math.floor(chance.next() * (chance.chance(0.9) ? Math.min(hotKeys, keys) : keys))
       }
+      const value = (of: number): string => {
+        const drawn = draw()
+        return stillKeys && written > keys && of >= hotKeys && drawn !== POISON ? DELETE : drawn
+      }
       // A clock that is ahead, or behind.
       const ageMs = (): number => (chance.chance(0.05) ? chance.integer(-600_000, 60_000) : 0)
-      return (): InputRecord => ({ topic: 'in', ageMs: ageMs(), key: Buffer.from(`k${key()}`), value: Buffer.from(draw()) })
+      return (): InputRecord => {
+        if (sideTopic && chance.chance(SIDE_SHARE)) return { topic: SIDE_TOPIC, key: Buffer.from(`${SIDE_TOPIC}-${chance.integer(1, SIDE_KEYS)}`), value: Buffer.from(String(number++)) }
+        const next = key()
+        return { topic: 'in', ageMs: ageMs(), key: Buffer.from(`k${next}`), value: Buffer.from(value(next)) }
+      }
     },
     check: (result) => checkCounts(result, stateless),
     mayGrow: true,
-    companion: sink ? sinkOf('out') : undefined,
+    companion: sink ? sinkOf('out', sideTopic ? [SIDE_TOPIC] : []) : undefined,
   }
 }
 

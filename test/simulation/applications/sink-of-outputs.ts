@@ -12,30 +12,42 @@ import { BrokerKafkaClient } from '../../../kafka/kafka-client.ts'
 const GROUP_ID = 'sink'
 const SHOWN = 5
 
-/** The sinks' runtime in the world: two processes that copy a topic into one database, each record once in effect. In the end each key has the row of its last record. */
-export function sinkOf(topic: string): Companion {
-  const storage = new MemoryStorage()
-  /** `partition@offset` of every record that the database has been given: rows alone do not tell of one that a later one has replaced. */
-  const given = new Set<string>()
+/** What the sinks have in their database, and what they were told of it. */
+interface Held {
+  readonly storage: MemoryStorage
+  /** Every record that the database has been given, in the generation of its topic: rows alone do not tell of one that a later one has replaced. */
+  readonly given: Set<string>
+  /** What was seen on the way: records that a sink took for applied when the database had not been given them, rows of a write that was fenced. */
+  readonly violations: string[]
+}
+
+/** The sinks' runtime in the world: two processes that copy topics into one database, each record once in effect. In the end each key has the row of its last record. */
+export function sinkOf(topic: string, ownTopics: readonly string[] = []): Companion {
+  const topics = [topic, ...ownTopics]
+  const held: Held = { storage: new MemoryStorage(), given: new Set(), violations: [] }
   return {
     name: 'sink',
     processes: 2,
-    start: (ports) => runSink(topic, { storage, given }, ports),
-    left: (outputs) => unwritten(topic, storage, outputs),
-    check: ({ outputs }: RunResult) => [...leftOut(topic, given, outputs), ...wrongRows(topic, storage, outputs)],
+    ownTopics,
+    start: (ports) => runSink(topics, held, ports),
+    left: (outputs) => topics.flatMap((one) => unwritten(one, held.storage, outputs)),
+    check: ({ outputs }: RunResult) => [...held.violations.slice(0, SHOWN), ...topics.flatMap((one) => leftOut(one, held, outputs)), ...wrongRows(topics, held.storage, outputs)],
   }
 }
 
-function runSink(topic: string, { storage, given }: { storage: MemoryStorage; given: Set<string> }, { process, broker, random, database }: CompanionPorts) {
+function runSink(topics: readonly string[], held: Held, { process, broker, random, database }: CompanionPorts) {
   const client = new BrokerKafkaClient({ broker, clock: process, random: random.fork('client') })
   const sink = runConnector(
     new Connector({
       client,
-      database: new DistantDatabase(new MemoryDatabase({ storage, groupId: GROUP_ID }), database, process, given),
+      database: new DistantDatabase(new MemoryDatabase({ storage: held.storage, groupId: GROUP_ID }), database, process, held),
       clock: process,
       random: random.fork('connector'),
       groupId: GROUP_ID,
-      topics: [topic],
+      topics,
+      onApplied: (records) => {
+        for (const { source, offset } of records) if (!isGiven(held, source, offset)) held.violations.push(`a sink has told that ${source.topic}-${source.partition}@${offset} is in the database, which it is not`)
+      },
       sessionTimeoutMs: 6_000,
       batchRows: random.pick([3, 50, 5_000]),
       pendingBytes: random.pick([500, 16_000_000]),
@@ -51,10 +63,10 @@ class DistantDatabase implements SinkDatabase {
   readonly #inner: SinkDatabase
   readonly #way: SimulatedDatabase
   readonly #process: SimulatedProcess
-  readonly #given: Set<string>
+  readonly #held: Held
 
-  constructor(inner: SinkDatabase, way: SimulatedDatabase, process: SimulatedProcess, given: Set<string>) {
-    this.#given = given
+  constructor(inner: SinkDatabase, way: SimulatedDatabase, process: SimulatedProcess, held: Held) {
+    this.#held = held
     this.manifest = inner.manifest
     this.#inner = inner
     this.#way = way
@@ -71,8 +83,17 @@ class DistantDatabase implements SinkDatabase {
 
   write(batch: readonly PartitionWrite[]): Promise<WriteResult> {
     return this.#ask(async () => {
+      const { storage, given, violations } = this.#held
+      const before = new Map(storage.rows)
       const result = await this.#inner.write(batch)
-      for (const [i, { records }] of batch.entries()) if (result.outcomes[i] === 'applied') for (const { source, offset } of records) this.#given.add(`${source.partition}@${offset}`)
+      for (const [i, { claim, records }] of batch.entries()) {
+        const isApplied = result.outcomes[i] === 'applied'
+        for (const record of records) {
+          const { source, offset } = record
+          if (isApplied) given.add(placeOf(source, claim.generation, offset))
+          else if (storage.rows.get(record.keyText()) !== before.get(record.keyText())) violations.push(`a write that was fenced has changed the row of ${record.keyText()} to ${source.topic}-${source.partition}@${offset}`)
+        }
+      }
       return result
     })
   }
@@ -88,8 +109,22 @@ class DistantDatabase implements SinkDatabase {
   }
 }
 
-function leftOut(topic: string, given: ReadonlySet<string>, outputs: readonly SimulatedRecord[]): string[] {
-  const missing = outputs.filter((output) => output.topic === topic && !given.has(`${output.partition}@${output.offset}`))
+function placeOf({ topic, partition }: { topic: string; partition: number }, generation: number, offset: number): string {
+  return `${topic}-${partition}@${offset} of generation ${generation}`
+}
+
+function generationOf({ progress }: MemoryStorage, { topic, partition }: { topic: string; partition: number }): number {
+  return progress.get(`${GROUP_ID} ${topic}-${partition}`)?.generation ?? 0
+}
+
+/** In the generation of now, or in one before: a topic may have been made anew since. */
+function isGiven({ storage, given }: Held, source: SinkSource, offset: number): boolean {
+  for (let generation = generationOf(storage, source); generation > 0; generation--) if (given.has(placeOf(source, generation, offset))) return true
+  return false
+}
+
+function leftOut(topic: string, { storage, given }: Held, outputs: readonly SimulatedRecord[]): string[] {
+  const missing = outputs.filter((output) => output.topic === topic && !given.has(placeOf(output, generationOf(storage, output), output.offset)))
   return missing.slice(0, SHOWN).map(({ partition, offset }) => `the sink has left out ${topic}-${partition}@${offset}`)
 }
 
@@ -104,14 +139,22 @@ function unwritten(topic: string, { progress }: MemoryStorage, outputs: readonly
   return left
 }
 
-function wrongRows(topic: string, { rows }: MemoryStorage, outputs: readonly SimulatedRecord[]): string[] {
+/** A row of a key that a topic made anew has not had again is what it was. */
+function wrongRows(topics: readonly string[], storage: MemoryStorage, outputs: readonly SimulatedRecord[]): string[] {
+  const { rows } = storage
   const expected = new Map<string, { offset: number; value: string | undefined }>()
-  for (const { topic: of, key, value, offset } of outputs) if (of === topic) expected.set(String(key), { offset, value: value?.toString() })
+  for (const { topic: of, key, value, offset } of outputs) if (topics.includes(of)) expected.set(String(key), { offset, value: value?.toString() })
   const wrong: string[] = []
   for (const key of new Set([...expected.keys(), ...rows.keys()])) {
     const want = expected.get(key)
     const row = rows.get(key)
+    if (want === undefined && row !== undefined && isOfTheFormer(topics, storage, row.generation)) continue
     if (want?.offset !== row?.offset || want?.value !== row?.value) wrong.push(`the row of ${key} is ${row?.value} of offset ${row?.offset}, the topic has ${want?.value} of ${want?.offset}`)
   }
   return wrong.slice(0, SHOWN)
+}
+
+function isOfTheFormer(topics: readonly string[], { progress }: MemoryStorage, generation: number): boolean {
+  const current = topics.flatMap((topic) => [...progress].filter(([at]) => at.startsWith(`${GROUP_ID} ${topic}-`)).map(([, one]) => one.generation))
+  return !current.includes(generation)
 }

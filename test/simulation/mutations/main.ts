@@ -3,11 +3,11 @@ import { runSeeds } from '../run-seeds.ts'
 import { MUTATIONS, type Mutation } from './mutations.ts'
 
 /**
- * npm run simulate:mutations -- [--seeds 300] [--only part-of-a-name]
+ * npm run simulate:mutations -- [--seeds 300] [--from 1] [--only part-of-a-name] [--processes 2]
  *
  * Puts one defect after the other into the runtime and looks how many seeds it takes to find it. A defect that is not found is a gap.
  */
-const { values } = parseArgs({ options: { seeds: { type: 'string' }, only: { type: 'string' }, from: { type: 'string' } } })
+const { values } = parseArgs({ options: { seeds: { type: 'string' }, only: { type: 'string' }, from: { type: 'string' }, processes: { type: 'string' } } })
 const MUTATE = new URL('mutate.ts', import.meta.url).href
 
 const count = Number(values.seeds ?? 300)
@@ -28,6 +28,7 @@ async function hunt(mutation: Mutation): Promise<{ seeds: number; violation: str
     from: Number(values.from ?? 1),
     count,
     hangMs: 60_000,
+    ...(values.processes !== undefined && { processes: Number(values.processes) }),
     preload: [MUTATE],
     environment: { SIMULATION_MUTATION: mutation.name },
     done: ({ seed, violations }) => {

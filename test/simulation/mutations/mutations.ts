@@ -313,4 +313,59 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'return this.#queues.map((queue) => ({',
     replace: 'return this.#queues.slice(0, 1).map((queue) => ({',
   },
+  {
+    name: 'offsets are committed before the outputs are written',
+    file: 'engine/commit.ts',
+    find: `    const produced = batches.length === 0 ? Promise.resolve([]) : producer.produce(batches)
+    const offsets = this.#sendOffsets(transaction, producer)`,
+    replace: `    await this.#sendOffsets(transaction, producer)
+    await producer.end('commit')
+    const produced = batches.length === 0 ? Promise.resolve([]) : producer.produce(batches)
+    const offsets = Promise.resolve()`,
+  },
+  {
+    name: 'a transaction goes on under a membership that it is not of',
+    file: 'engine/commit.ts',
+    find: 'if (current === undefined || membership.losses !== transaction.membershipsLost) throw',
+    replace: 'if (current === undefined) throw',
+  },
+  {
+    name: 'a snapshot counts whatever has become of the bytes that it covers, synced or not',
+    file: 'stores/log-store/recovery.ts',
+    find: 'await soundUpTo(log, found.head, partition)',
+    replace: '{ position: found.head.position, leaderEpoch: undefined, caughtUpMs: undefined }',
+  },
+  {
+    name: 'the outcome of one partition counts for all that were written with it',
+    file: 'sinks/batch-writer.ts',
+    find: `if (result.outcomes[index] === 'applied') listener.applied(write)`,
+    replace: `if (result.outcomes.includes('applied')) listener.applied(write)`,
+  },
+  {
+    name: 'the claim of one partition lets the rows of another pass',
+    file: 'sinks/testing/memory-database.ts',
+    find: `      if (now === undefined || now.generation !== claim.generation || now.epoch !== claim.epoch) return 'fenced'`,
+    replace: `      if (now === undefined || now.generation !== claim.generation || now.epoch !== claim.epoch) {
+        if (batch.length > 1) for (const record of write.records) this.#put(record, claim.generation)
+        return 'fenced'
+      }`,
+  },
+  {
+    name: 'the guard of a row survives a topic made anew',
+    file: 'sinks/testing/memory-database.ts',
+    find: '(before.generation > generation || (before.generation === generation && before.offset >= record.offset))',
+    replace: 'before.offset >= record.offset',
+  },
+  {
+    name: 'a sink goes on under its old claim when its topic was made anew',
+    file: 'sinks/connector.ts',
+    find: `else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#reclaim(partition)`,
+    replace: `else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#fetcher.assign(partition, { offset: 0, leaderEpoch: undefined })`,
+  },
+  {
+    name: 'a claim is given out without a look at who has claimed since',
+    file: 'sinks/testing/memory-database.ts',
+    find: 'epoch: (before?.epoch ?? 0) + 1,',
+    replace: 'epoch: 1,',
+  },
 ]
