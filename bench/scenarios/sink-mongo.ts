@@ -4,6 +4,7 @@ import { MongoDatabase } from '../../sinks/mongo/mongo-database.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { sum } from '../harness/bench-stack.ts'
 import type { Scenario } from '../harness/scenario.ts'
+import { mongoConnector } from '../peers/kafka-connect.ts'
 import { mongoSinks, type SinkContender } from '../peers/sink-contenders.ts'
 import { measureSink, prepareSink, sinkMetrics, type SinkTarget } from './measure-sink.ts'
 
@@ -15,7 +16,7 @@ const CONTENT: Readonly<Record<string, readonly string[]>> = {
 
 let checksums: string | undefined
 
-const mongo: SinkTarget = {
+export const mongo: SinkTarget = {
   name: 'MongoDB',
   topics: [TRADE_TOPICS.audit, TRADE_TOPICS.processed],
   pid: ({ stack }) => stack.mongoPid,
@@ -43,7 +44,7 @@ export const sinkMongo: Scenario<SinkContender> = {
   name: 'sink-mongo',
   needsMongo: true,
   metrics: sinkMetrics(mongo),
-  contenders: mongoSinks,
+  contenders: [...mongoSinks, mongoConnector],
   prepare: (context) => prepareSink(context, mongo, mongoSinks[0]),
   async measure(context, contender) {
     return new Map([['', await measureSink(context, mongo, contender)]])

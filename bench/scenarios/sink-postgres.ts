@@ -4,6 +4,7 @@ import { TRADE_MIGRATIONS } from '../../sinks/postgres/migrations.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { sum } from '../harness/bench-stack.ts'
 import type { Scenario } from '../harness/scenario.ts'
+import { debeziumJdbc, debeziumJdbcUnnest } from '../peers/kafka-connect.ts'
 import { postgresSinks, type SinkContender } from '../peers/sink-contenders.ts'
 import { measureSink, prepareSink, sinkMetrics, type SinkTarget } from './measure-sink.ts'
 
@@ -12,7 +13,7 @@ const CONTENT = 'trade_id, version, counterparty_id, book_id, maturity_date, cre
 
 let checksums: string | undefined
 
-const postgres: SinkTarget = {
+export const postgres: SinkTarget = {
   name: 'PostgreSQL',
   topics: [TRADE_TOPICS.processed],
   pid: ({ stack }) => stack.postgresPid,
@@ -36,7 +37,7 @@ export const sinkPostgres: Scenario<SinkContender> = {
   name: 'sink-postgres',
   needsPostgres: true,
   metrics: sinkMetrics(postgres),
-  contenders: postgresSinks,
+  contenders: [...postgresSinks, debeziumJdbc, debeziumJdbcUnnest],
   prepare: (context) => prepareSink(context, postgres, postgresSinks[0]),
   async measure(context, contender) {
     return new Map([['', await measureSink(context, postgres, contender)]])
