@@ -43,6 +43,7 @@ const ASK_WITHIN_MS = 60_000
 const LOAD_ENDS_WITHIN_MS = 300_000
 const HEALED_WITHIN_MS = 600_000
 const STOPPED_WITHIN_MS = 180_000
+const STARTED_WITHIN_MS = 600_000
 const CLOSED_WITHIN_MS = 120_000
 const WATCH_ENDS_WITHIN_MS = 30_000
 
@@ -50,7 +51,7 @@ const WATCH_ENDS_WITHIN_MS = 30_000
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const startedAt = new Date()
   options.onProgress('starting three brokers, PostgreSQL, MongoDB and the trade store')
-  const world = await ChaosWorld.create({ folder: options.folder, partitions: options.partitions })
+  const world = await within('brokers, databases and topics are there', STARTED_WITHIN_MS, () => ChaosWorld.create({ folder: options.folder, partitions: options.partitions }))
   try {
     const run = await ChaosRun.start(world, options)
     const outcome = await run.toTheEnd()
