@@ -6,6 +6,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { AllowedMethods } from './allowed-methods.ts'
 import { PREFIX } from './api-prefix.ts'
+import { recordRebalances } from './live/recorded-rebalances.ts'
 import { openToAll, type Security } from './callers.ts'
 import type { Gateway, GatewayServer } from './gateway-parts.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
@@ -24,6 +25,7 @@ import { liveRoutes } from './routes/live.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { type Operations, operationRoutes, probeRoutes } from './routes/operations.ts'
 import { timelineRoutes } from './routes/timeline.ts'
+import { operationalEventRoutes } from './routes/operational-events.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { sinkRoutes } from './routes/sinks.ts'
 import { topologyRoutes } from './routes/topology.ts'
@@ -85,6 +87,7 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
   const { live, clock } = options
   const readYourWrite = new ReadYourWrite({ requestIds, ingest, kafka: live.kafka, instances: live.instances, clock, topics: live.topics })
   const gateway: Gateway = { ...options, security: options.security ?? openToAll, ingest, readYourWrite, limitWrites }
+  recordRebalances(live.groups.rebalances, options.events)
   metricRoutes(server, gateway, live)
   await server.register(
     (api: GatewayServer, _options, done) => {
@@ -93,11 +96,12 @@ export async function createGateway(options: GatewayOptions): Promise<GatewaySer
       listRoutes(api, gateway, options)
       eventRoutes(api, gateway, options)
       timelineRoutes(api, gateway, options)
+      operationalEventRoutes(api, gateway, options)
       operationRoutes(api, gateway, options)
       liveRoutes(api, gateway, live)
       groupRoutes(api, gateway, live)
       instanceRoutes(api, gateway, live)
-      sinkRoutes(api, gateway, live)
+      sinkRoutes(api, gateway, options)
       topologyRoutes(api, gateway, live)
       deadLetterRoutes(api, { ...gateway, topic: options.topic }, options)
       // On its own: it takes bodies as streams.

@@ -179,6 +179,17 @@ export interface Operations {
       503: Problem
     }
   }
+  /** What happened to instances and sinks, the newest first: rebalances, pauses and by whom, databases that were away */
+  listOperationalEvents: {
+    request: {
+      query?: { event_type?: string; severity?: string; from?: string; to?: string; limit?: number }
+    }
+    answers: {
+      200: { readonly items: readonly ({ readonly id: string; readonly timestamp: string; readonly event_type: string; readonly severity: string; readonly data: { readonly [name: string]: unknown }; readonly [name: string]: unknown })[] }
+      400: Problem
+      503: Problem
+    }
+  }
   /** The sinks: rows, writes, retries, circuit breaker, lag */
   listSinks: {
     request: Record<string, never>
@@ -328,6 +339,7 @@ export const OPERATIONS = {
   listDeadLetters: { method: 'GET', path: '/api/v1/dead-letters' },
   listGroups: { method: 'GET', path: '/api/v1/groups' },
   listInstances: { method: 'GET', path: '/api/v1/instances' },
+  listOperationalEvents: { method: 'GET', path: '/api/v1/operational-events' },
   listSinks: { method: 'GET', path: '/api/v1/sinks' },
   listTrades: { method: 'GET', path: '/api/v1/trades' },
   listVersions: { method: 'GET', path: '/api/v1/trades/{id}/versions' },

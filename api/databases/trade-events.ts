@@ -12,6 +12,15 @@ export interface AuditFilter {
   readonly toMs?: number | undefined
 }
 
+/** All that are given hold. */
+export interface OperationalFilter {
+  readonly eventType?: string | undefined
+  readonly severity?: string | undefined
+  /** Epoch ms, both included. */
+  readonly fromMs?: number | undefined
+  readonly toMs?: number | undefined
+}
+
 /** Where the page before has ended: the newest comes first, and of one moment the highest id. */
 export interface EventKey {
   readonly timestampMs: number
@@ -43,6 +52,8 @@ export interface TradeEvents {
   record(event: OperationalEvent): Promise<void>
   /** Operational events whose id begins like this, the oldest first; of too many the newest, 100 for each beginning. */
   recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]>
+  /** Operational events that are about no trade, the newest so many, the newest first. */
+  operational(filter: OperationalFilter, limit: number): Promise<readonly EventDocument[]>
   /** How many audit entries of each outcome there were since then. */
   outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>>
 }
@@ -106,6 +117,12 @@ export class MongoTradeEvents implements TradeEvents {
     return found.reverse().map(documentOf)
   }
 
+  /** By the index of trade_id and time: what has no trade_id is found there as null. */
+  async operational({ eventType, severity, fromMs, toMs }: OperationalFilter, limit: number): Promise<readonly EventDocument[]> {
+    const conditions: Filter<Stored>[] = [{ trade_id: null }, ...equal({ event_type: eventType, severity }), ...between(fromMs, toMs)]
+    return (await this.#collection('trade_events').find({ $and: conditions }, { maxTimeMS: MAX_MS }).sort({ timestamp: -1 }).limit(limit).toArray()).map(documentOf)
+  }
+
   async outcomesSince(fromMs: number): Promise<Readonly<Record<string, number>>> {
     const groups = await this.#audit.aggregate<{ _id: string; count: number }>([{ $match: { timestamp: { $gte: new Date(fromMs) } } }, { $group: { _id: '$outcome', count: { $sum: 1 } } }], { maxTimeMS: MAX_MS }).toArray()
     return Object.fromEntries(groups.map(({ _id, count }) => [_id, count]))
@@ -124,11 +141,16 @@ export class MongoTradeEvents implements TradeEvents {
 
 /** `$eq` and the like are ours; what came from outside is text and numbers by the route's schema. */
 function conditionsOf({ tradeId, action, status, outcome, fromMs, toMs }: AuditFilter): Filter<Stored> {
-  const conditions: Filter<Stored>[] = []
-  for (const [field, value] of Object.entries({ trade_id: tradeId, action, status, outcome })) if (value !== undefined) conditions.push({ [field]: { $eq: value } })
-  if (fromMs !== undefined) conditions.push({ timestamp: { $gte: new Date(fromMs) } })
-  if (toMs !== undefined) conditions.push({ timestamp: { $lte: new Date(toMs) } })
+  const conditions = [...equal({ trade_id: tradeId, action, status, outcome }), ...between(fromMs, toMs)]
   return conditions.length === 0 ? {} : { $and: conditions }
+}
+
+function equal(fields: Readonly<Record<string, string | undefined>>): Filter<Stored>[] {
+  return Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [{ [field]: { $eq: value } }]))
+}
+
+function between(fromMs: number | undefined, toMs: number | undefined): Filter<Stored>[] {
+  return [...(fromMs === undefined ? [] : [{ timestamp: { $gte: new Date(fromMs) } }]), ...(toMs === undefined ? [] : [{ timestamp: { $lte: new Date(toMs) } }])]
 }
 
 function inOrder(documents: readonly Stored[]): Stored[] {
@@ -136,7 +158,8 @@ function inOrder(documents: readonly Stored[]): Stored[] {
 }
 
 function documentOf({ _id: id, ...fields }: Stored): EventDocument {
-  return { id, timestampMs: fields.timestamp.getTime(), fields: Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, exactly(value)])) }
+  // Those of a sink are numbered by the driver.
+  return { id: String(id), timestampMs: fields.timestamp.getTime(), fields: Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, exactly(value)])) }
 }
 
 /** Numbers that the driver does not make a double of, because it could not keep them, as JSON has them. */

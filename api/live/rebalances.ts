@@ -14,6 +14,8 @@ const KEPT = 100
 
 /** The assignments of groups as they changed, as far as this gateway has seen them; the newest first. */
 export class Rebalances {
+  /** Told of each change. */
+  onChange: (rebalance: Rebalance) => void = () => {}
   #timeline: readonly Rebalance[] = []
   readonly #last = new Map<string, string>()
 
@@ -31,7 +33,9 @@ export class Rebalances {
     // Nobody is there, and nobody was.
     if (last === text || (last === undefined && members.length === 0)) return
     const generation = members.find((member) => member.generation !== undefined)?.generation
-    this.#timeline = [{ atMs, group, generation, owners }, ...this.#timeline].slice(0, KEPT)
+    const rebalance: Rebalance = { atMs, group, generation, owners }
+    this.#timeline = [rebalance, ...this.#timeline].slice(0, KEPT)
+    this.onChange(rebalance)
   }
 }
 

@@ -134,7 +134,7 @@ test('sent again as it was: to its topic, by its key, with its own headers and a
   const key = Buffer.from('T7')
   expect(at.sent).toMatchObject([{ topic: ingested, partition: partitionOf(murmur2(key, 0, key.length), 12), key, value: Buffer.from('{"n":7') }])
   expect(at.sent[0]?.headers).toEqual([['request-id', id], ['traceparent', Buffer.from('x')]])
-  expect(at.events.operational).toMatchObject([{ eventType: 'DEAD_LETTER_REPLAYED', tradeId: 'T7', data: { dead_letter: '1-0', by: 'anonymous', edited: false, request_id: id } }])
+  expect(at.events.recordedEvents).toMatchObject([{ eventType: 'DEAD_LETTER_REPLAYED', tradeId: 'T7', data: { dead_letter: '1-0', by: 'anonymous', edited: false, request_id: id } }])
   expect((await get('')).items[0].replays).toEqual([{ at: new Date(at.clock.now()).toISOString(), by: 'anonymous', edited: false, request_id: id }])
 })
 
@@ -144,7 +144,7 @@ test('sent again with another value, which has to be the trade of its key', asyn
   expect((await replay('0-0', { value_text: text, confirm: true })).statusCode).toBe(202)
   expect((await replay('0-0', { value_base64: Buffer.from(text).toString('base64'), confirm: true, again: true })).statusCode).toBe(202)
   expect(at.sent.map(({ value }) => value?.toString())).toEqual([text, text])
-  expect(at.events.operational.map(({ data }) => data['edited'])).toEqual([true, true])
+  expect(at.events.recordedEvents.map(({ data }) => data['edited'])).toEqual([true, true])
   const another = await replay('0-0', { value_text: text.replace('T1', 'T2'), confirm: true })
   expect([another.statusCode, another.json().errors]).toEqual([400, [{ pointer: '/value_text', detail: 'trade_id: not the key of the record' }]])
   const faulty = await replay('0-0', { value_text: '{}', confirm: true })
@@ -176,7 +176,7 @@ test('a retry under an idempotency key is one replay', async () => {
   const headers = { 'idempotency-key': 'r1' }
   const [first, again] = [await replay('0-0', { confirm: true }, headers), await replay('0-0', { confirm: true }, headers)]
   expect(again.json()).toEqual(first.json())
-  expect(at.events.operational.length).toBe(1)
+  expect(at.events.recordedEvents.length).toBe(1)
 })
 
 test('what was sent again before is not sent once more by accident', async () => {
@@ -185,7 +185,7 @@ test('what was sent again before is not sent once more by accident', async () =>
   const second = await replay('0-0', { confirm: true }, { 'idempotency-key': 'r2' })
   expect([second.statusCode, second.json().type, second.json().request_id]).toEqual([409, 'urn:tradewind:problem:replayed-before', id])
   expect(second.json().detail).toContain(`by anonymous at ${new Date(at.clock.now()).toISOString()}`)
-  expect([at.sent.length, at.events.operational.length]).toEqual([1, 1])
+  expect([at.sent.length, at.events.recordedEvents.length]).toEqual([1, 1])
   expect((await replay('0-0', { confirm: true, again: true }, { 'idempotency-key': 'r2' })).statusCode).toBe(202)
   expect([at.sent.length, (await get('')).items[0].replays.length]).toEqual([2, 2])
 })
@@ -194,7 +194,7 @@ test('of two who send it again at the same time one does', async () => {
   at.cluster.write(deadLetter, 0, refused(1))
   const answers = await Promise.all([replay('0-0'), replay('0-0'), replay('0-0')])
   expect(answers.map(({ statusCode }) => statusCode).toSorted()).toEqual([202, 409, 409])
-  expect([at.sent.length, at.events.operational.length]).toEqual([1, 1])
+  expect([at.sent.length, at.events.recordedEvents.length]).toEqual([1, 1])
 })
 
 test('where Kafka did not take it, the retry under its key is the same replay', async () => {
@@ -206,7 +206,7 @@ test('where Kafka did not take it, the retry under its key is the same replay', 
   expect((await replay('0-0', { confirm: true }, headers)).statusCode).toBe(503)
   at.produce = async () => 1
   expect((await replay('0-0', { confirm: true }, headers)).statusCode).toBe(202)
-  expect(at.events.operational.length).toBe(1)
+  expect(at.events.recordedEvents.length).toBe(1)
 })
 
 test('where it cannot be recorded who did it, nothing is written', async () => {

@@ -11,8 +11,8 @@ import { TradeIdParams } from '../trade-id.ts'
 const DEFAULT_LIMIT = 50
 /** Of a Date. */
 const LAST_MOMENT_MS = 8_640_000_000_000_000
-const word = (example: string) => Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z_]+$', examples: [example] })
-const Moment = Type.String({ format: 'date-time', description: 'ISO 8601', examples: ['2026-12-11T00:00:00Z'] })
+export const word = (example: string) => Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z_]+$', examples: [example] })
+export const Moment = Type.String({ format: 'date-time', description: 'ISO 8601', examples: ['2026-12-11T00:00:00Z'] })
 const Entry = Type.Object({ id: Type.String(), timestamp: Type.String({ format: 'date-time' }) }, { additionalProperties: true })
 const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
 
@@ -56,7 +56,7 @@ export function eventRoutes(server: GatewayServer, gateway: Gateway, { events }:
 }
 
 /** A date-time may be one that no clock here knows, such as a leap second. @throws ProblemError */
-function momentOf(parameter: string, text: string | undefined): number | undefined {
+export function momentOf(parameter: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const ms = Date.parse(text)
   if (Number.isNaN(ms)) throw badRequest('invalid-request', `${parameter}: found ${text}, expected a moment of ISO 8601, its seconds from 00 to 59`, [{ parameter, detail: 'not a moment that is known here' }])

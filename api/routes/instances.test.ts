@@ -1,9 +1,10 @@
 import { createServer } from 'node:net'
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { ThreadSnapshot } from '../../engine/thread-statistics.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import type { ProcessorStatus, SinkStatus } from '../queries/instance-status.ts'
 import { type QueryAnswers, QueryServer } from '../queries/query-server.ts'
+import { recordRebalances } from '../live/recorded-rebalances.ts'
 import { GatewayFixture } from '../testing/gateway-fixture.ts'
 
 const at = await GatewayFixture.create()
@@ -75,7 +76,17 @@ test('instances: what they run, how far they are, and one that does not answer',
     },
     expect.objectContaining({ instance_id: 'trades-q-0', reachable: false, error: expect.stringContaining('ECONNREFUSED'), rss_bytes: null }),
   ])
-  expect(rebalances).toEqual([{ at: expect.any(String), group: 'trades', generation: 4, owners: { foreign: [], 'trades-p-0': ['0_0', '0_1'], 'trades-q-0': [] } }])
+  const rebalance = { group: 'trades', generation: 4, owners: { foreign: [], 'trades-p-0': ['0_0', '0_1'], 'trades-q-0': [] } }
+  expect(rebalances).toEqual([{ at: expect.any(String), ...rebalance }])
+  // Another gateway sees it, too: it is told once.
+  const other = await GatewayFixture.create()
+  onTestFinished(() => other.server.close())
+  recordRebalances(other.live.groups.rebalances, at.events)
+  for (const [group, members] of at.cluster.members) other.cluster.members.set(group, members)
+  await other.server.inject({ url: '/api/v1/instances' })
+  const { items } = await get('operational-events?event_type=REBALANCED&severity=info&limit=10')
+  expect(items).toMatchObject([{ event_type: 'REBALANCED', severity: 'info', data: rebalance }])
+  expect((await get('operational-events?event_type=SINK_PAUSED')).items).toEqual([])
   at.cluster.committed.set(`trades ${ingested}-0`, 60)
   await at.clock.advance(2_000)
   expect((await get('instances')).instances[1].tasks[0]).toMatchObject({ committed_offset: 60, records_per_second: 10 })

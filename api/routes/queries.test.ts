@@ -225,6 +225,7 @@ test('OpenAPI 3.1 names every call, and /docs shows it', async () => {
     'GET /api/v1/groups',
     'GET /api/v1/health',
     'GET /api/v1/instances',
+    'GET /api/v1/operational-events',
     'GET /api/v1/requests/{id}',
     'GET /api/v1/sinks',
     'GET /api/v1/statistics',

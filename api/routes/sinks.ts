@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
+import { databaseCall } from '../databases/database-call.ts'
+import type { TradeEvents } from '../databases/trade-events.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { nameOf } from '../live/group-members.ts'
 import type { GroupLook } from '../live/group-watch.ts'
@@ -39,7 +42,7 @@ const SinkSchema = Type.Object({
 const Problems = { 400: ProblemAnswer, 403: ProblemAnswer, 404: ProblemAnswer, 409: ProblemAnswer, 429: ProblemAnswer, 503: ProblemAnswer }
 
 /** The sinks: how they are, and stopping them for a while. */
-export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live): void {
+export function sinkRoutes(server: GatewayServer, gateway: Gateway, { live, events }: { live: Live; events: TradeEvents }): void {
   server.get('/sinks', {
     schema: {
       operationId: 'listSinks',
@@ -66,15 +69,23 @@ export function sinkRoutes(server: GatewayServer, gateway: Gateway, live: Live):
         response: { 200: SinkSchema, ...Problems },
       },
       onRequest: allow(gateway, 'operate'),
-      async handler({ params }) {
-        const group = await sinkOf(params.group)
+      async handler(request) {
+        const group = await sinkOf(request.params.group)
         if (group.members.length === 0) throw new ProblemError({ status: 409, name: 'not-running', title: 'No instance runs', detail: `nobody is in group ${group.group}: start the sink` })
+        await note(command, group.group, gateway.security.callerOf(request).name)
         const failed = (await live.instances.command(group, command)).flatMap(({ member, error }) => (error === undefined ? [] : [`${nameOf(member)}: ${error}`]))
         if (failed.length > 0) throw unavailable('instance-away', `${failed.length} of ${group.members.length} instances could not be told (${failed.join('; ')}), the others were; try again`)
         const { instances } = await live.instances.look()
         return sinkBody(group, instances)
       },
     })
+  }
+
+  /** Who did it. An operator's hands are not bound because MongoDB is away: then it is not noted. */
+  async function note(command: 'pause' | 'resume', group: string, by: string): Promise<void> {
+    const eventType = command === 'pause' ? 'SINK_PAUSED' : 'SINK_RESUMED'
+    const event = { id: `${eventType}#${randomUUID()}`, eventType, severity: 'info' as const, tradeId: undefined, data: { group, by }, timestampMs: gateway.clock.now() }
+    await databaseCall('MongoDB', () => events.record(event)).catch(() => {})
   }
 
   async function sinkOf(name: string): Promise<GroupLook> {

@@ -8,7 +8,7 @@ import { Live } from '../live/live.ts'
 import { createTrades } from '../../topology/trades.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { LiveCluster } from './live-cluster.ts'
-import type { AuditFilter, EventDocument, EventKey, OperationalEvent, TradeEvents } from '../databases/trade-events.ts'
+import type { AuditFilter, EventDocument, EventKey, OperationalEvent, OperationalFilter, TradeEvents } from '../databases/trade-events.ts'
 import type { ListedRow, Page, StoredRow, TradeFilter, TradeRows, VersionRow } from '../databases/trade-rows.ts'
 import type { Claim, IdempotencyClaims } from '../ingest.ts'
 import type { Expired, StateLookUps } from '../queries/owner-queries.ts'
@@ -99,7 +99,7 @@ export class GatewayFixture {
     this.events.documents = []
     this.events.tradeEvents = []
     this.events.isAway = false
-    this.events.operational.length = 0
+    this.events.recordedEvents.length = 0
     this.cluster.reset()
     this.partitions = async () => 12
     this.askKafka = async () => {}
@@ -179,16 +179,16 @@ export class MemoryEvents implements TradeEvents {
   tradeEvents: EventDocument[] = []
   isAway = false
   readonly filters: AuditFilter[] = []
-  readonly operational: OperationalEvent[] = []
+  readonly recordedEvents: OperationalEvent[] = []
 
   async record(event: OperationalEvent): Promise<void> {
     if (this.isAway) throw new Error('no primary')
-    if (!this.operational.some(({ id }) => id === event.id)) this.operational.push(event)
+    if (!this.recordedEvents.some(({ id }) => id === event.id)) this.recordedEvents.push(event)
   }
 
   async recorded(idPrefixes: readonly string[]): Promise<readonly EventDocument[]> {
     if (this.isAway) throw new Error('no primary')
-    return this.operational.filter(({ id }) => idPrefixes.some((prefix) => id.startsWith(prefix))).map(({ id, timestampMs, data }) => ({ id, timestampMs, fields: { data } }))
+    return this.recordedEvents.filter(({ id }) => idPrefixes.some((prefix) => id.startsWith(prefix))).map(({ id, timestampMs, data }) => ({ id, timestampMs, fields: { data } }))
   }
 
   async audit(filter: AuditFilter, { after, limit }: { after: EventKey | undefined; limit: number }): Promise<readonly EventDocument[]> {
@@ -203,6 +203,15 @@ export class MemoryEvents implements TradeEvents {
       .filter(({ fields }) => fields['trade_id'] === tradeId)
       .slice(0, limit)
       .reverse()
+  }
+
+  async operational({ eventType, severity, fromMs = 0, toMs = Number.POSITIVE_INFINITY }: OperationalFilter, limit: number): Promise<readonly EventDocument[]> {
+    if (this.isAway) throw new Error('no primary')
+    return this.recordedEvents
+      .filter((event) => event.tradeId === undefined && (eventType ?? event.eventType) === event.eventType && (severity ?? event.severity) === event.severity && event.timestampMs >= fromMs && event.timestampMs <= toMs)
+      .toReversed()
+      .slice(0, limit)
+      .map(({ id, timestampMs, eventType: type, severity: of, data }) => ({ id, timestampMs, fields: { event_type: type, severity: of, data } }))
   }
 
   async outcomesSince(): Promise<Record<string, number>> {

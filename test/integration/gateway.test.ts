@@ -160,6 +160,16 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
     expect((await call('POST', `/api/v1/sinks/${name}/resume`)).body).toMatchObject({ state: 'running' })
     await environment.until('the row is there', async () => (await call('GET', '/api/v1/trades/PAUSED/versions')).status === 200)
     await environment.until('lag is gone', async () => (await sink())?.lag === 0)
+    const happened = async (query: string) => ((await call('GET', `/api/v1/operational-events?${query}`)).body['items'] as { event_type: string; data: object; timestamp: string }[])
+    const events = await happened('limit=500')
+    expect(events.filter(({ event_type: type }) => /^SINK_(PAUSED|RESUMED)$/.test(type)).map(({ event_type: type, data }) => [type, data])).toEqual([
+      ['SINK_RESUMED', { group: name, by: 'anonymous' }],
+      ['SINK_PAUSED', { group: name, by: 'anonymous' }],
+    ])
+    expect(events.map(({ event_type: type }) => type)).toEqual(expect.arrayContaining(['REBALANCED', 'SINK_STARTED']))
+    const until = events.at(-1)?.timestamp ?? ''
+    expect((await happened(`event_type=SINK_PAUSED&severity=info&to=${until}`)).length).toBe(0)
+    expect((await happened(`event_type=SINK_PAUSED&severity=info&from=${until}`)).length).toBe(1)
   })
 
   test('a dead letter, mended and sent again, becomes a trade; who did it is told', async () => {
