@@ -79,10 +79,7 @@ export class ForeignLoad {
         this.#flush(producer)
         await delay(STEP_MS)
       }
-      while (this.#underWay.some((send) => send !== undefined)) {
-        await Promise.all(this.#underWay)
-        this.#flush(producer)
-      }
+      for (this.#flush(producer); this.#underWay.some((send) => send !== undefined); this.#flush(producer)) await Promise.all(this.#underWay)
     } finally {
       await producer.disconnect()
     }
