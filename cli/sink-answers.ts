@@ -1,26 +1,18 @@
 import type { SinkStatus } from '../api/queries/instance-status.ts'
 import type { QueryAnswers } from '../api/queries/query-server.ts'
-import { type Clock, sleep } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { RunningSink } from '../sinks/running-sink.ts'
+import { PositionWaiters } from './position-waiters.ts'
 import { processFigures } from './process-figures.ts'
-
-/** Between two looks at a position that somebody waits for. */
-const LOOK_MS = 5
 
 /** What a sink answers to gateways. `sink`: not there yet while it starts. */
 export function sinkAnswers(clock: Clock, sink: () => RunningSink | undefined): QueryAnswers {
+  const waiters = new PositionWaiters({ clock, hasReached: (at) => sink()?.hasReached(at, at.offset) })
   return {
     status: () => statusOf(sink()),
     pause: () => started(sink()).pause(),
     resume: () => started(sink()).resume(),
-    async reached(at, waitMs) {
-      const endMs = clock.monotonicMs() + waitMs
-      for (;;) {
-        const hasReached = sink()?.hasReached(at, at.offset)
-        if (hasReached !== false || clock.monotonicMs() >= endMs) return hasReached
-        await sleep(clock, LOOK_MS)
-      }
-    },
+    reached: (at, waitMs) => waiters.reached(at, waitMs),
   }
 }
 
