@@ -15,7 +15,7 @@ export interface Suite {
 /** Side by side with the simulation: each takes a core. */
 const UNIT: Suite = { name: 'unit', budgetS: 140, services: false }
 
-/** The tests beside the code are «unit»; the others are called as their folder in test/. */
+/** The tests beside the code are «unit», also those beside what a chaos run is made of; the others are called as their folder in test/. */
 export const SUITES: readonly Suite[] = [
   UNIT,
   { name: 'architecture', budgetS: 10, services: false },
@@ -28,6 +28,7 @@ export const SUITES: readonly Suite[] = [
 ]
 
 export function suiteOf(file: string): Suite {
+  if (/(?:^|\/)test\/chaos\/run\//.test(file)) return UNIT
   const folder = /(?:^|\/)test\/([^/]+)\//.exec(file)?.[1]
   return SUITES.find(({ name }) => name === folder) ?? UNIT
 }
