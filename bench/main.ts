@@ -6,6 +6,7 @@ import { markdownOf } from './harness/markdown.ts'
 import type { Results } from './harness/results.ts'
 import { runScenario, type RunScenarioOptions } from './harness/run-scenario.ts'
 import { runHttp } from './http/run-http.ts'
+import { runOpening } from './opening/run-opening.ts'
 import { runPath } from './path/run-path.ts'
 import { runQuick } from './quick/run-quick.ts'
 import { drain } from './scenarios/drain.ts'
@@ -33,6 +34,7 @@ npm run bench -- --compare OLD.json NEW.json  what changed beyond noise; exit co
 npm run bench -- --quick                      the floors of speed: drain, latency, PostgreSQL sink, restart, memory
 npm run bench -- http                         the gateway: to the 202, to the outcome, to the row; status of requests; batches (--rates 1000,5000 --seconds 60)
 npm run bench -- --path                       what a record costs a stream thread without a broker, in ns of CPU
+npm run bench -- --opening                    CPU time of opening the stores of --keys trades (default 1000000), with the snapshot of the index and without
 
 Scenarios: ${Object.keys(SCENARIOS).join(', ')}
 
@@ -57,6 +59,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     path: { type: 'boolean', default: false },
+    opening: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },
     peer: { type: 'string', multiple: true, default: [] },
     records: { type: 'string', default: '2000000' },
@@ -80,6 +83,7 @@ const scenario = SCENARIOS[name]
 if (values.help) process.stdout.write(HELP)
 else if (values.compare) process.exitCode = await compare(name, second)
 else if (values.path) await runPath(Number(values.rounds))
+else if (values.opening) await runOpening({ rounds: Number(values.rounds), keys: Number(values.keys ?? 1_000_000) })
 else if (name === 'http') process.exitCode = await runHttp({ rates: (values.rates ?? '1000,5000').split(',').map(Number), seconds: Number(values.seconds), warmSeconds: Number(values['warm-seconds']) })
 else if (values.quick) process.exitCode = await runQuick({ records: Number(values.records), rounds: Number(values.rounds), report: values.report })
 else if (scenario !== undefined) process.stdout.write(markdownOf(await scenario(scenarioOptions())))

@@ -15,7 +15,7 @@ import { nodeDisk } from '../../stores/node-disk.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { createTrades } from '../../topology/trades.ts'
 import { TradeWorkload } from '../workload/trade-workload.ts'
-import { WorkloadRecord } from '../workload/workload.ts'
+import { type Workload, WorkloadRecord } from '../workload/workload.ts'
 
 const PARTITIONS = 12
 /** As a fetch brings them. */
@@ -40,27 +40,31 @@ export class DataPath {
   readonly #topology: ApplicationTopology
   readonly #folder: string
   readonly #ends = new Map<string, number>()
-  readonly #workload = new TradeWorkload({ keys: 500_000 })
+  readonly #workload: Workload
+  readonly #keepsFolder: boolean
   readonly #builders = Array.from({ length: PARTITIONS }, () => new BatchBuilder({ transactional: false }))
   readonly #offsets = new Array<number>(PARTITIONS).fill(0)
 
-  private constructor(folder: string) {
+  private constructor({ folder, workload = new TradeWorkload({ keys: 500_000 }), keepsFolder }: { folder: string; workload: Workload | undefined; keepsFolder: boolean }) {
     const { topology } = createTrades({ businessDate: '2026-11-20' })
     const topics = [...topology.subTopologies().flatMap(({ sourceTopics }) => sourceTopics), ...topology.sinkTopics]
     this.#topology = new ApplicationTopology('bench', topology, new Map(topics.map((topic) => [topic, PARTITIONS])))
     this.#collector = new RecordCollector(this.#topology.partitionCounts)
     this.#folder = folder
+    this.#workload = workload
+    this.#keepsFolder = keepsFolder
   }
 
-  static async open(): Promise<DataPath> {
-    const path = new DataPath(await mkdtemp(join(tmpdir(), 'tradewind-path-')))
+  /** `folder`: where the stores lie and stay. Default: one that goes when the path is closed. */
+  static async open({ folder, workload }: { folder?: string; workload?: Workload } = {}): Promise<DataPath> {
+    const path = new DataPath({ folder: folder ?? (await mkdtemp(join(tmpdir(), 'tradewind-path-'))), workload, keepsFolder: folder !== undefined })
     for (let partition = 0; partition < PARTITIONS; partition++) await path.#openTask(partition)
     return path
   }
 
   async close(): Promise<void> {
     for (const store of this.#stores) await store.close()
-    await rm(this.#folder, { recursive: true, force: true })
+    if (!this.#keepsFolder) await rm(this.#folder, { recursive: true, force: true })
   }
 
   /** Makes records of the workload, outside of the measurement, and runs them through. */
