@@ -161,7 +161,7 @@ describe.skipIf(brokersOfRun === undefined)('a cluster with transactions V1', { 
     })
   })
 
-  test('a producer in the middle of its life bears an upgrade to V2, and takes it when it is initialised anew', async () => {
+  test('a producer in the middle of its life bears an upgrade to V2, and a way back, and takes them when it is initialised anew', async () => {
     await setTransactionVersion(stack.brokers, 1)
     const wire = new WireBroker({ bootstrap: stack.brokers.split(','), clientId: 'upgrade-test', clock: systemClock })
     const topic = `upgraded-${systemRandom.uuid()}`
@@ -184,7 +184,13 @@ describe.skipIf(brokersOfRun === undefined)('a cluster with transactions V1', { 
     const after = await transaction('d')
     expect([before?.transactionsV2, after?.transactionsV2]).toEqual([false, true])
     expect((await transaction('e'))?.producerEpoch).toBe((after?.producerEpoch ?? 0) + 1)
-    expect(await readCommitted(client, topic)).toEqual(['a', 'b', 'c', 'd', 'e'])
+    await producer.produce([batch(topic, ['f'])])
+    await setTransactionVersion(stack.brokers, 1)
+    await producer.end('commit')
+    expect((await transaction('g'))?.transactionsV2).toBe(true)
+    await producer.initialise()
+    expect((await transaction('h'))?.transactionsV2).toBe(false)
+    expect(await readCommitted(client, topic)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
     await client.close()
     await wire.close()
   })
