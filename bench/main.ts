@@ -10,9 +10,11 @@ import { runOpening } from './opening/run-opening.ts'
 import { runPath } from './path/run-path.ts'
 import { runQuick } from './quick/run-quick.ts'
 import { drain } from './scenarios/drain.ts'
+import { endToEnd } from './scenarios/end-to-end.ts'
 import { idle } from './scenarios/idle.ts'
 import { latency } from './scenarios/latency.ts'
 import { memory } from './scenarios/memory.ts'
+import { rebalance } from './scenarios/rebalance.ts'
 import { restart } from './scenarios/restart.ts'
 import { sinkMongo } from './scenarios/sink-mongo.ts'
 import { sinkPostgres } from './scenarios/sink-postgres.ts'
@@ -24,6 +26,8 @@ const SCENARIOS: Readonly<Record<string, (options: RunScenarioOptions) => Promis
   latency: (options) => runScenario(latency, options),
   restart: (options) => runScenario(restart, options),
   memory: (options) => runScenario(memory, options),
+  rebalance: (options) => runScenario(rebalance, options),
+  'end-to-end': (options) => runScenario(endToEnd, options),
   idle: (options) => runScenario(idle, options),
   'sink-postgres': (options) => runScenario(sinkPostgres, options),
   'sink-mongo': (options) => runScenario(sinkMongo, options),
@@ -38,15 +42,18 @@ npm run bench -- --opening                    CPU time of opening the stores of 
 
 Scenarios: ${Object.keys(SCENARIOS).join(', ')}
 
-  --peer NAME      kafka-streams, kafka-streams-2, kafka-streams-tuned, kafka-streams-prompt, kafka-streams-session, kafkajs;
+  --peer NAME      kafka-streams, kafka-streams-2, kafka-streams-tuned, kafka-streams-prompt, kafka-streams-session, kafka-streams-move, kafkajs;
                    drain: producer-tool; sink-postgres, sink-mongo: bare-loop, kafka-connect
   --rounds N       of each contender (default 3)
-  --records N      of a drain (default 2000000)
-  --keys N,N       trades, of restart and memory (default 1000000)
-  --rates N,N      records a second, of latency (default 1000,5000,10000,20000)
+  --records N      of a drain, and of each case of scale (default 2000000)
+  --keys N,N       trades (default: restart and memory 1000000; rebalance and soak 500000; expiry 5000000)
+  --rates N,N      records a second (default: latency 1000,5000,10000,20000; end-to-end 1000,5000; rebalance, expiry 10000; soak 5000)
   --load N         records a second during a restart (default 2000)
   --seconds N      of each measured stretch (default 60)
   --warm-seconds N before it (default 20)
+  --minutes N      of a soak (default 30)
+  --units N,N      threads and instances of scale (default 1,2,4,8), with --partitions (default 12,48); then --value-bytes (default 1000,10000)
+  --expire N       trades of --keys that expire (default 100000)
   --warm-drains N  of a drain, unmeasured (default 3)
   --json FILE      the results in another place too
   --results DIR    where results go (default bench/results)
@@ -68,6 +75,11 @@ const { values, positionals } = parseArgs({
     rates: { type: 'string' },
     load: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
+    units: { type: 'string', default: '1,2,4,8' },
+    partitions: { type: 'string', default: '12,48' },
+    'value-bytes': { type: 'string', default: '1000,10000' },
+    expire: { type: 'string', default: '100000' },
+    minutes: { type: 'string', default: '30' },
     'warm-seconds': { type: 'string', default: '20' },
     'warm-drains': { type: 'string', default: '3' },
     json: { type: 'string' },
@@ -98,10 +110,15 @@ function scenarioOptions(): RunScenarioOptions {
     rounds: Number(values.rounds),
     records: Number(values.records),
     keys: values.keys?.split(',').map(Number),
-    rates: (values.rates ?? '1000,5000,10000,20000').split(',').map(Number),
+    rates: values.rates?.split(',').map(Number),
     loadRate: Number(values.load),
     seconds: Number(values.seconds),
     warmSeconds: Number(values['warm-seconds']),
+    units: values.units.split(',').map(Number),
+    partitions: values.partitions.split(',').map(Number),
+    valueBytes: values['value-bytes'].split(',').map(Number),
+    expire: Number(values.expire),
+    minutes: Number(values.minutes),
     warmDrains: Number(values['warm-drains']),
     json: values.json,
     resultsDirectory: values.results,

@@ -8,16 +8,19 @@ import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
  * queue of the load generator has its wait in the figure.
  */
 export class AuditWatch {
-  /** Entries whose input was due within the window. */
-  readonly histogram = new LatencyHistogram()
+  /** Stretch by stretch of the window, the entries whose input was due within it, however late they come. */
+  stretches: readonly LatencyHistogram[] = [new LatencyHistogram()]
   entries = 0
   /** When the first entry came after `mark`, ms since the epoch. */
   firstAfterMarkMs: number | undefined
   readonly #fetcher: Fetcher
   readonly #cursor = new CommittedCursor()
   readonly #reading: Promise<void>
-  #window = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.POSITIVE_INFINITY }
+  #fromMs = Number.POSITIVE_INFINITY
+  #stretchMs = 1
   #isMarked = false
+  /** By partition: when its last entry came, and the longest time between two. */
+  #silences: { lastMs: number; longestMs: number }[] = []
   #isClosed = false
   #failure: Error | undefined
 
@@ -36,16 +39,39 @@ export class AuditWatch {
     return new AuditWatch(fetcher)
   }
 
-  /** Begins a new histogram, of inputs that are due in the window (ms since the epoch). */
-  measure(window: { fromMs: number; toMs: number }): void {
-    this.histogram.reset()
-    this.#window = window
+  /** Of the first stretch. */
+  get histogram(): LatencyHistogram {
+    return this.stretches[0] ?? new LatencyHistogram()
+  }
+
+  /** Begins new histograms, of inputs that are due in the window (ms since the epoch), which is cut into so many stretches. Default: one. */
+  measure({ fromMs, toMs, stretches = 1 }: { fromMs: number; toMs: number; stretches?: number }): void {
+    this.stretches = Array.from({ length: stretches }, () => new LatencyHistogram())
+    this.#fromMs = fromMs
+    this.#stretchMs = (toMs - fromMs) / stretches
   }
 
   /** The next entry is the first. */
   mark(): void {
     this.firstAfterMarkMs = undefined
     this.#isMarked = true
+  }
+
+  /** Measures from now on how long each partition is silent. */
+  listen(partitions: number): void {
+    const lastMs = Date.now()
+    this.#silences = Array.from({ length: partitions }, () => ({ lastMs, longestMs: 0 }))
+  }
+
+  /** Whether every partition has had an entry since then, ms since the epoch. */
+  hasHeardAll(sinceMs: number): boolean {
+    return this.#silences.every(({ lastMs }) => lastMs > sinceMs)
+  }
+
+  /** By partition, the longest time without an entry, ms; the one that lasts counts. */
+  silences(): number[] {
+    const nowMs = Date.now()
+    return this.#silences.map(({ lastMs, longestMs }) => Math.max(longestMs, nowMs - lastMs))
   }
 
   check(): void {
@@ -66,20 +92,24 @@ export class AuditWatch {
       else if (taken.kind === 'failure') {
         this.#failure = new Error(`${taken.topic}-${taken.partition} cannot be read: ${taken.message}`)
         return
-      } else this.#count(Date.now(), taken)
+      } else this.#count(Date.now(), taken.partition, taken)
     }
   }
 
-  #count(nowMs: number, chunk: Parameters<CommittedCursor['reset']>[0]): void {
-    const { fromMs, toMs } = this.#window
+  #count(nowMs: number, partition: number, chunk: Parameters<CommittedCursor['reset']>[0]): void {
+    const entriesBefore = this.entries
     this.#cursor.reset(chunk)
     while (this.#cursor.next()) {
       const dueMs = this.#cursor.timestamp
-      if (dueMs >= fromMs && dueMs < toMs) this.histogram.record(Math.max(0, nowMs - dueMs))
+      this.stretches[Math.floor((dueMs - this.#fromMs) / this.#stretchMs)]?.record(Math.max(0, nowMs - dueMs))
       this.entries++
       if (!this.#isMarked) continue
       this.firstAfterMarkMs = nowMs
       this.#isMarked = false
     }
+    const silence = this.#silences[partition]
+    if (silence === undefined || this.entries === entriesBefore) return
+    silence.longestMs = Math.max(silence.longestMs, nowMs - silence.lastMs)
+    silence.lastMs = nowMs
   }
 }

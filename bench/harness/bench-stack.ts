@@ -3,17 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Role } from '../../cli/demo/role.ts'
 import { type ConnectedKafka, connectKafka } from '../../cli/kafka.ts'
+import { LoadGenerator } from '../../cli/load-generator.ts'
 import type { GatewayStatus } from '../../cli/gateway-status.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import type { ProduceStatus } from '../../cli/produce-status.ts'
 import type { SinkStatus } from '../../cli/sink-status.ts'
 import { createTradeTopics } from '../../cli/trade-topics.ts'
 import { loadSettings } from '../../config/load-settings.ts'
+import { systemClock } from '../../ports/system-clock.ts'
 import { startStack } from '../../dev/stack.ts'
 import type { KafkaClient } from '../../ports/kafka-client.ts'
+import type { Workload } from '../workload/workload.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 
-/** Of every topic of the trade store: the default of ours. */
+/** Of every topic of the trade store, unless a scenario wants others: the default of ours. */
 export const PARTITIONS = 12
 const POLL_MS = 50
 /** Address of a service that nobody is going to ask for. */
@@ -34,6 +37,8 @@ export class BenchStack {
   readonly mongo: string
   /** `undefined` where MongoDB is not started. */
   readonly mongoPid: number | undefined
+  /** Of every topic, since they were last made. */
+  partitions = PARTITIONS
   readonly #settings = loadSettings(new Map(), {}).values
   readonly #close: () => Promise<void>
   readonly #roles = new Set<Role<unknown>>()
@@ -74,7 +79,8 @@ export class BenchStack {
   }
 
   /** Empty output topics, and input topics too where asked: what an earlier round wrote is gone, changelogs of all contenders included. */
-  async freshTopics(options: { input: boolean }): Promise<void> {
+  async freshTopics(options: { input: boolean; partitions?: number }): Promise<void> {
+    if (options.input) this.partitions = options.partitions ?? PARTITIONS
     const { topics: present } = await this.client.broker.metadata(undefined)
     const doomed = present.map(({ name }) => name).filter((name) => name.endsWith('-changelog') || (TRADE_NAMES.has(name) && (options.input || name !== TRADE_TOPICS.ingested)))
     if (doomed.length > 0) await this.client.broker.deleteTopics(doomed)
@@ -86,19 +92,19 @@ export class BenchStack {
     // A client remembers topics by their ids: one of its own for the new ones.
     await this.#kafka.close()
     this.#kafka = connectKafka(this.#settings, this.brokers, 'tradewind-bench')
-    await createTradeTopics(this.client, this.#settings)
+    await createTradeTopics(this.client, { ...this.#settings, 'topics.partitions': this.partitions })
   }
 
   /** By partition, how many records of the input a group has committed. */
   async committed(group: string): Promise<number[]> {
-    const offsets = await this.client.committedOffsets(group, INPUT_PARTITIONS, { requireStable: false })
-    return INPUT_PARTITIONS.map(({ partition }) => Math.max(0, offsets.find((found) => found.partition === partition)?.offset ?? 0))
+    const offsets = await this.client.committedOffsets(group, this.#inputPartitions(), { requireStable: false })
+    return this.#inputPartitions().map(({ partition }) => Math.max(0, offsets.find((found) => found.partition === partition)?.offset ?? 0))
   }
 
   /** By partition, how many records the input has. */
   async inputEnds(): Promise<number[]> {
-    const offsets = await this.client.listOffsets(INPUT_PARTITIONS, 'latest')
-    return INPUT_PARTITIONS.map(({ partition }) => offsets.find((found) => found.partition === partition)?.offset ?? 0)
+    const offsets = await this.client.listOffsets(this.#inputPartitions(), 'latest')
+    return this.#inputPartitions().map(({ partition }) => offsets.find((found) => found.partition === partition)?.offset ?? 0)
   }
 
   processor(applicationId: string): Role<ProcessorStatus> {
@@ -128,6 +134,16 @@ export class BenchStack {
     await this.load(['--rate', '0', ...flags]).ended
   }
 
+  /** The same of a workload that only the benchmark has. */
+  async produce(workload: Workload, count: number): Promise<void> {
+    const { acknowledged } = await new LoadGenerator({ client: this.client, clock: systemClock, workload, ratePerS: 0, count }).run()
+    if (acknowledged !== count) throw new Error(`${acknowledged} of ${count} records were acknowledged`)
+  }
+
+  #inputPartitions(): { topic: string; partition: number }[] {
+    return Array.from({ length: this.partitions }, (_, partition) => ({ topic: TRADE_TOPICS.ingested, partition }))
+  }
+
   #role<Status>(name: string, argv: readonly string[], environment: NodeJS.ProcessEnv = {}): Role<Status> {
     const all = [...argv, '--data', this.dataDir, '--kafka-brokers', this.brokers]
     const role = new Role<Status>(name, all, (line) => process.stderr.write(`${line}\n`), { ...process.env, ...environment })
@@ -137,7 +153,6 @@ export class BenchStack {
 }
 
 const TRADE_NAMES = new Set<string>(Object.values(TRADE_TOPICS))
-const INPUT_PARTITIONS = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TRADE_TOPICS.ingested, partition }))
 
 export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)

@@ -19,14 +19,21 @@ export async function checkResults(client: KafkaClient, contender: string, expec
   const differences = new Differences()
   const found = expected.outcomes.map(({ length }) => new Uint8Array(length).fill(UNSEEN))
   let audits = 0
+  let expired = 0
   await readTopic(client, TRADE_TOPICS.audit, ({ value }) => {
     audits++
+    const outcome = outcomeOf(value)
+    // An expiry is no answer to an input.
+    if (outcome === 'EXPIRED') {
+      expired++
+      return
+    }
     const partition = numberAfter(value, PARTITION)
     const offset = numberAfter(value, OFFSET)
     const seen = found[partition]
     if (seen === undefined || offset >= seen.length) differences.add(`an audit entry for ${partition}@${offset}, which was not committed`)
     else if (seen[offset] !== UNSEEN) differences.add(`more than one audit entry for ${partition}@${offset}`)
-    else seen[offset] = OUTCOMES.indexOf(outcomeOf(value))
+    else seen[offset] = OUTCOMES.indexOf(outcome)
   })
   expected.outcomes.forEach((outcomes, partition) => {
     const seen = found[partition]
@@ -34,6 +41,7 @@ export async function checkResults(client: KafkaClient, contender: string, expec
       if (seen?.[offset] !== outcome) differences.add(`${partition}@${offset} is ${OUTCOMES[seen?.[offset] ?? UNSEEN] ?? 'not in the audit'}, expected ${OUTCOMES[outcome]}`)
     }
   })
+  if (expired !== (expected.expired ?? 0)) differences.add(`${expired} trades have expired, expected ${expected.expired ?? 0}`)
   const { processed, state } = await lastProcessed(client)
   for (const [id, content] of expected.state) if (state.get(id) !== content) differences.add(`trade ${id} ends in another state than expected`)
   if (state.size !== expected.state.size) differences.add(`${state.size} trades, expected ${expected.state.size}`)
@@ -85,7 +93,7 @@ function numberAfter({ buffer, start, end }: Bytes, name: Buffer): number {
   return Number.parseInt(buffer.toString('latin1', at + name.length, at + name.length + 16), 10)
 }
 
-function outcomeOf({ buffer, start }: Bytes): (typeof OUTCOMES)[number] {
+function outcomeOf({ buffer, start }: Bytes): (typeof OUTCOMES)[number] | 'EXPIRED' {
   const from = buffer.indexOf(OUTCOME, start) + OUTCOME.length
   // An outcome that we do not know is found at no index, and so differs from what is expected.
   return buffer.toString('latin1', from, buffer.indexOf(QUOTE, from)) as (typeof OUTCOMES)[number]

@@ -23,14 +23,18 @@ export interface RunOptions {
   readonly stateDirectory: string
   /** Where a CPU profile goes; `undefined`: none. */
   readonly profileDirectory: string | undefined
+  /** Default 1. */
+  readonly threads?: number
+  /** So many milliseconds before now it is for the process, for the sake of its business date; only ours knows of it. Default 0. */
+  readonly clockBehindMs?: number
 }
 
 export interface RunningContender {
   readonly pid: number
   /** Throws if it has ended by itself. */
   check(): void
-  /** Resolves when it has all partitions and processes what comes. */
-  ready(): Promise<void>
+  /** Resolves when it has all partitions and processes what comes; `beside` another instance: when it has some, as far as it tells. */
+  ready(beside?: 'beside'): Promise<void>
   /** In order. */
   stop(): Promise<void>
   /** kill -9. */

@@ -3,7 +3,7 @@ import { readTopic } from '../../cli/self-check/read-topic.ts'
 import type { KafkaClient } from '../../ports/kafka-client.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { checksumOf } from '../workload/partition-checksum.ts'
-import { PARTITIONS, sum } from './bench-stack.ts'
+import { sum } from './bench-stack.ts'
 
 export const OUTCOMES = ['CREATED', 'UPDATED', 'REPLACED', 'STALE_VERSION', 'DUPLICATE', 'PAST_MATURITY', 'INVALID'] as const
 
@@ -14,28 +14,32 @@ export interface Expected {
   readonly counts: readonly number[]
   /** By number of the trade, CRC-32 of its last accepted content; 0: none. */
   readonly state: ReadonlyMap<number, number>
+  /** How many trades have to expire. Default: none. */
+  readonly expired?: number
   /** CRC-32 of all keys and values of the input, partition by partition. */
   readonly inputChecksum: string
 }
 
 /**
  * What has to come out of the input, worked out from the input topic itself by the rules in their plainest form. Whatever is fast has to agree with it,
- * record by record. `limits`: by partition, how many records of the input count. Default: all.
+ * record by record. `limits`: by partition, how many records of the input count. Default: all. `today`: the business date, as YYYY-MM-DD. Default: that of now, in UTC.
  */
-export async function expectedResults(client: KafkaClient, limits?: readonly number[]): Promise<Expected> {
+export async function expectedResults(client: KafkaClient, { limits, today = new Date().toISOString().slice(0, 10) }: { limits?: readonly number[]; today?: string } = {}): Promise<Expected> {
+  const topic = TRADE_TOPICS.ingested
+  const [metadata] = await client.topics([topic])
+  const partitions = metadata?.partitions.length ?? 0
   const ends = await client.listOffsets(
-    Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TRADE_TOPICS.ingested, partition })),
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
     'latest',
   )
-  const outcomes = Array.from({ length: PARTITIONS }, (_, partition) => {
+  const outcomes = Array.from({ length: partitions }, (_, partition) => {
     const end = ends.find((found) => found.partition === partition)?.offset ?? 0
     return new Uint8Array(Math.min(end, limits?.[partition] ?? end))
   })
-  const checksums = new Uint32Array(PARTITIONS)
+  const checksums = new Uint32Array(partitions)
   const counts = OUTCOMES.map(() => 0)
   const trades = new Map<number, { version: number; content: number }>()
-  const today = new Date().toISOString().slice(0, 10)
-  await readTopic(client, TRADE_TOPICS.ingested, ({ key, value, offset }, partition) => {
+  await readTopic(client, topic, ({ key, value, offset }, partition) => {
     const known = outcomes[partition]
     if (known === undefined || offset >= known.length) return
     checksums[partition] = crc32(value.buffer.subarray(value.start, value.end), crc32(key.buffer.subarray(key.start, key.end), checksums[partition]))
@@ -45,6 +49,20 @@ export async function expectedResults(client: KafkaClient, limits?: readonly num
   })
   if (sum(counts) !== sum(outcomes.map(({ length }) => length))) throw new Error(`the input holds ${sum(counts)} records, its offsets say ${sum(outcomes.map(({ length }) => length))}: it was not written once and in order`)
   return { outcomes, counts, state: new Map([...trades].map(([id, { content }]) => [id, content])), inputChecksum: checksumOf(checksums) }
+}
+
+/** What the rules say of the records of each trade, by key, in their order: which of `OUTCOMES`. */
+export async function outcomesByTrade(client: KafkaClient): Promise<ReadonlyMap<string, readonly number[]>> {
+  const trades = new Map<number, { version: number; content: number }>()
+  const outcomes = new Map<string, number[]>()
+  const today = new Date().toISOString().slice(0, 10)
+  await readTopic(client, TRADE_TOPICS.ingested, ({ key, value }) => {
+    const id = key.toString()
+    const known = outcomes.get(id) ?? []
+    outcomes.set(id, known)
+    known.push(judge(trades, tradeNumber(id), value.toString(), today))
+  })
+  return outcomes
 }
 
 interface TradeFields {

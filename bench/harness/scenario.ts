@@ -7,14 +7,22 @@ export interface ScenarioOptions {
   readonly records: number
   /** Numbers of trades, where a scenario goes through several. */
   readonly keys: readonly number[] | undefined
-  /** Records a second, where a scenario goes through several. */
-  readonly rates: readonly number[]
+  /** Records a second; a scenario that goes through one of them takes the first. */
+  readonly rates: readonly number[] | undefined
   /** Records a second that come in while an instance is restarted. */
   readonly loadRate: number
   /** Length of a measured stretch. */
   readonly seconds: number
   /** Before it, for compilers. */
   readonly warmSeconds: number
+  /** Of the cases of scale: threads or instances, partitions, bytes of a value. */
+  readonly units: readonly number[]
+  readonly partitions: readonly number[]
+  readonly valueBytes: readonly number[]
+  /** How many trades expire. */
+  readonly expire: number
+  /** Of a soak. */
+  readonly minutes: number
   /** How often the broker works off the whole input before anything is measured. */
   readonly warmDrains: number
 }

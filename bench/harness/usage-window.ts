@@ -15,7 +15,7 @@ export interface Usage {
 
 export interface WatchedProcesses {
   /** What is measured; its children count too. */
-  readonly client: number
+  readonly client: number | readonly number[]
   readonly broker: number
   /** What else belongs to the benchmark: load generators, databases. They have to live until the end of the window. */
   readonly also?: readonly number[]
@@ -33,28 +33,37 @@ export class UsageWindow {
 
   constructor(processes: WatchedProcesses) {
     this.#processes = processes
-    this.#client = cpuSecondsOf(processes.client)
+    this.#client = this.#clientSeconds()
     this.#broker = cpuSecondsOf(processes.broker)
     this.#also = this.#alsoSeconds()
   }
 
   end(): Usage {
     const seconds = (performance.now() - this.#began) / 1000
-    const clientCpuSeconds = cpuSecondsOf(this.#processes.client) - this.#client
+    const clientCpuSeconds = this.#clientSeconds() - this.#client
     const brokerCpuSeconds = cpuSecondsOf(this.#processes.broker) - this.#broker
     const harness = process.cpuUsage(this.#harness)
     const machine = machineTime()
     const ours = clientCpuSeconds + brokerCpuSeconds + this.#alsoSeconds() - this.#also + (harness.user + harness.system) / 1e6
-    const { peakBytes, residentBytes } = memoryOf(this.#processes.client)
+    const memory = this.#clients().map(memoryOf)
     return {
       seconds,
       clientCpuSeconds,
       brokerCpuSeconds,
       othersCores: Math.max(0, (machine.busySeconds - this.#machine.busySeconds - ours) / seconds),
       stealCores: (machine.stealSeconds - this.#machine.stealSeconds) / seconds,
-      peakMemoryBytes: peakBytes,
-      residentBytes,
+      peakMemoryBytes: memory.reduce((sum, { peakBytes }) => sum + peakBytes, 0),
+      residentBytes: memory.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
     }
+  }
+
+  #clients(): readonly number[] {
+    const { client } = this.#processes
+    return typeof client === 'number' ? [client] : client
+  }
+
+  #clientSeconds(): number {
+    return this.#clients().reduce((sum, pid) => sum + cpuSecondsOf(pid), 0)
   }
 
   #alsoSeconds(): number {

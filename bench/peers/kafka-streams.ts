@@ -22,6 +22,8 @@ export const kafkaStreams: readonly Contender[] = [
     'producer.buffer.memory': '67108864',
   }),
   variant('kafka-streams-prompt', 'Kafka Streams, tuned for latency', { 'num.stream.threads': '2', 'commit.interval.ms': '10', 'producer.linger.ms': '1', 'poll.ms': '10' }),
+  // By default an instance that joins is given tasks only once it has copied their state, which is looked at every ten minutes.
+  variant('kafka-streams-move', 'Kafka Streams, tasks move at once', { 'acceptable.recovery.lag': '9223372036854775807' }),
   variant('kafka-streams-session', 'Kafka Streams, session of 6 s', { 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '2000' }),
 ]
 
@@ -34,10 +36,10 @@ function variant(name: string, title: string, settings: Readonly<Record<string, 
     async install() {
       await installJavaPeers()
     },
-    async start(stack, { group, stateDirectory, profileDirectory }) {
+    async start(stack, { group, stateDirectory, profileDirectory, threads }) {
       const { java, classPath } = await installJavaPeers()
       const recording = profileDirectory === undefined ? [] : [`-XX:StartFlightRecording=filename=${join(profileDirectory, `${name}.jfr`)},settings=profile`]
-      const application = [`application.id=${group}`, `bootstrap.servers=${stack.brokers}`, `state.dir=${stateDirectory}`, ...own]
+      const application = [`application.id=${group}`, `bootstrap.servers=${stack.brokers}`, `state.dir=${stateDirectory}`, ...own, ...(threads === undefined ? [] : [`num.stream.threads=${threads}`])]
       const command = [java, ...HEAP, ...recording, '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', classPath, 'peer.TradeApp', ...application]
       return new ChildProgram({ name: title, command, readyLine: 'STATE RUNNING' })
     },

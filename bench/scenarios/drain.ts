@@ -52,7 +52,7 @@ async function measureDrain(context: ScenarioContext, contender: Contender): Pro
   if (expected === undefined) throw new Error('the input has not been read')
   const { committed, records, usage, firstCommitSeconds, isWhole } = await drainOnce(context, contender)
   const { client } = context.stack
-  const wanted = isWhole ? expected : await expectedResults(client, committed)
+  const wanted = isWhole ? expected : await expectedResults(client, { limits: committed })
   const { recordsWritten } = await checkResults(client, contender.name, wanted)
   const inputs = wanted.counts.reduce((sum, count) => sum + count, 0)
   const throughput = records / usage.seconds

@@ -9,6 +9,7 @@ import type { Scenario, ScenarioContext } from '../harness/scenario.ts'
 import { UsageWindow } from '../harness/usage-window.ts'
 import { tradeContenders } from './trade-contenders.ts'
 
+const DEFAULT_RATES = [1_000, 5_000, 10_000, 20_000]
 const REST_WITHIN_MS = 120_000
 
 /**
@@ -44,14 +45,14 @@ export const latency: Scenario = {
     const running = await contender.start(stack, { ...run, profileDirectory })
     try {
       await running.ready()
-      for (const [at, rate] of options.rates.toSorted((a, b) => a - b).entries()) {
+      for (const [at, rate] of (options.rates ?? DEFAULT_RATES).toSorted((a, b) => a - b).entries()) {
         const { kept, figures } = await measureRate(context, running, { rate, seed: 42 + at })
         cases.set(`${rate.toLocaleString('en')}/s`, figures)
         // It would only be further behind with more.
         if (!kept) break
       }
       await running.stop()
-      const expected = await expectedResults(stack.client, await stack.committed(run.group))
+      const expected = await expectedResults(stack.client, { limits: await stack.committed(run.group) })
       await checkResults(stack.client, contender.name, expected)
       context.checked('every contender, every round: exactly one audit entry for each input, with the right outcome, and the right final state of each trade')
       return cases

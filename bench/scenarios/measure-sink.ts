@@ -1,5 +1,5 @@
 import { readTopic } from '../../cli/self-check/read-topic.ts'
-import { PARTITIONS, pause } from '../harness/bench-stack.ts'
+import { pause } from '../harness/bench-stack.ts'
 import { cpuSecondsOfTree } from '../harness/process-meter.ts'
 import type { Measurement, Metric } from '../harness/results.ts'
 import type { ScenarioContext } from '../harness/scenario.ts'
@@ -84,7 +84,7 @@ async function committedRecords({ stack }: ScenarioContext, topics: readonly str
   let records = 0
   const ends = new Map<string, number[]>()
   for (const topic of topics) {
-    const behindLast = new Array<number>(PARTITIONS).fill(0)
+    const behindLast = new Array<number>(stack.partitions).fill(0)
     ends.set(topic, behindLast)
     await readTopic(stack.client, topic, ({ offset }, partition) => {
       records++

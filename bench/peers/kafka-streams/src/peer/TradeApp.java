@@ -37,7 +37,7 @@ import org.apache.kafka.streams.state.Stores;
 public final class TradeApp {
     private static final AtomicBoolean FIRST = new AtomicBoolean();
 
-    @JsonPropertyOrder({"trade_id", "version", "counterparty_id", "book_id", "maturity_date", "created_date", "expired", "last_updated"})
+    @JsonPropertyOrder({"trade_id", "version", "counterparty_id", "book_id", "maturity_date", "created_date", "expired", "last_updated", "note"})
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public static final class Trade {
         public String trade_id;
@@ -48,6 +48,8 @@ public final class TradeApp {
         public String created_date;
         public boolean expired;
         public String last_updated;
+        /** Of values that are made larger. */
+        public String note;
 
         boolean sameContent(Trade o) {
             return counterparty_id.equals(o.counterparty_id) && book_id.equals(o.book_id)
