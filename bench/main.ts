@@ -43,7 +43,7 @@ npm run bench -- --opening                    CPU time of opening the stores of 
 Scenarios: ${Object.keys(SCENARIOS).join(', ')}
 
   --peer NAME      kafka-streams, kafka-streams-2, kafka-streams-tuned, kafka-streams-prompt, kafka-streams-session, kafka-streams-move, kafkajs;
-                   drain: producer-tool; sink-postgres, sink-mongo: bare-loop, kafka-connect
+                   drain: producer-tool, kafkats-flow; sink-postgres, sink-mongo: bare-loop, kafka-connect
   --rounds N       of each contender (default 3)
   --records N      of a drain, and of each case of scale (default 2000000)
   --keys N,N       trades (default: restart and memory 1000000; rebalance and soak 500000; expiry 5000000)

@@ -4,6 +4,7 @@ import { type Expected, expectedResults } from '../harness/oracle.ts'
 import { PARTITIONS } from '../harness/bench-stack.ts'
 import type { Measurement, Metric } from '../harness/results.ts'
 import type { Scenario, ScenarioContext } from '../harness/scenario.ts'
+import { kafkatsFlow } from '../peers/kafkats-flow.ts'
 import { type ProducerTool, producerTool } from '../peers/producer-tool.ts'
 import { tradewind } from '../peers/tradewind.ts'
 import { partitionChecksum } from '../workload/partition-checksum.ts'
@@ -19,6 +20,7 @@ const METRICS: readonly Metric[] = [
   { name: 'broker CPU', unit: 's a million', better: 'lower', digits: 2 },
   { name: 'peak memory', unit: 'MB', better: 'lower' },
   { name: 'first commit', unit: 's', better: 'lower', digits: 2 },
+  { name: 'wrong', unit: '% of entries', better: undefined, digits: 2 },
   { name: 'others', unit: 'cores', better: undefined, digits: 2 },
   { name: 'steal', unit: 'cores', better: undefined, digits: 2 },
 ]
@@ -29,7 +31,7 @@ let expected: Expected | undefined
 export const drain: Scenario<Contender | ProducerTool> = {
   name: 'drain',
   metrics: METRICS,
-  contenders: [...tradeContenders, producerTool],
+  contenders: [...tradeContenders, kafkatsFlow, producerTool],
   worksOff: ({ records }) => records,
   async prepare(context) {
     const { stack, options, say } = context
