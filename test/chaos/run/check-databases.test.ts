@@ -98,6 +98,7 @@ const VERSIONS = [{ id: 'A/1', book_id: 'B', counterparty_id: 'CP', source: '0@1
 test('trade_versions: the last content of each version; a row that is missing, too much or of an earlier record is found', () => {
   const [first, second] = VERSIONS.map((row) => [row])
   expect(compareTradeVersions(VERSIONS, LOG)).toMatchObject({ held: true, detail: '2 rows, 2 versions' })
+  expect(compareTradeVersions(VERSIONS, [...LOG, processed(4, 2, '"big":1e200000,')])).toMatchObject({ held: true })
   expect(compareTradeVersions(second ?? [], LOG).detail).toContain('version A/1 has no row')
   expect(compareTradeVersions([...VERSIONS, { id: 'A/3', book_id: 'B', counterparty_id: 'CP', source: '0@4' }], LOG).detail).toContain('expected no such row')
   expect(compareTradeVersions([...(first ?? []).map((row) => ({ ...row, source: '0@0' })), ...(second ?? [])], LOG).detail).toContain('version A/1 is B CP 0@0, expected B CP 0@1')

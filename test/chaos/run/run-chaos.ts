@@ -1,10 +1,9 @@
-import { MixedWorkload } from '../../../bench/workload/mixed-workload.ts'
-import type { Workload } from '../../../bench/workload/workload.ts'
 import { lagOf } from '../../../cli/demo/drained.ts'
 import type { Check } from '../../../cli/self-check/check.ts'
 import { until } from '../../support/until.ts'
 import { within } from './bounded.ts'
 import { type ChaosReport, describeFault } from './chaos-report.ts'
+import { ChaosWorkload } from './chaos-workload.ts'
 import { recordChanges } from './check-versions.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { checkWithin, finalChecks } from './final-checks.ts'
@@ -86,13 +85,7 @@ class ChaosRun {
     const { seed, partitions, ratePerS, onProgress } = options
     for (const name of [...PROCESSORS, ...SINKS, GATEWAY]) fleet.start(name)
     await until('the tables are there', () => recordChanges(direct.postgres))
-    const mixed = new MixedWorkload({ seed, businessDate: world.businessDate, keys: KEYS, rates: { LARGE: 0, TOO_LARGE: 0, HEAVY_HEADERS: 0 } })
-    const workload: Workload = {
-      next(into) {
-        mixed.turnTo(world.businessDate)
-        mixed.next(into)
-      },
-    }
+    const workload = new ChaosWorkload({ seed, keys: KEYS, businessDate: () => world.businessDate })
     const load = new ForeignLoad({ brokers: direct.brokers, topic: environment.topics.ingested, partitions, workload, ratePerS })
     const http = new HttpLoad(`http://${world.listen}`)
     let nemesis: Nemesis | undefined
