@@ -7,6 +7,7 @@ import { systemRandom } from '../ports/system-random.ts'
 import { nodeDisk } from '../stores/node-disk.ts'
 import { StateDirectory } from '../stores/state-directory.ts'
 import { type Application, loadApplication } from './applications.ts'
+import { PersonsMistake } from './exit.ts'
 import { connectKafka } from './kafka.ts'
 import { settleIdentities } from './settle-identities.ts'
 import type { RunningRules } from './stream-worker-messages.ts'
@@ -47,8 +48,7 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
     })
     const threadName = (number: number) => `${settings['application.id']}-${directory.processId}-${number}`
     try {
-      // The partition of a key, and with it the place of its state, depends on the partition count: it may not change under an application.
-      for (const topic of topology.sourceTopics) await directory.recordOnce(`partitions of ${topic}`, String(topology.partitionCounts.get(topic)))
+      await recordSources(directory, kafka.client, topology)
       await settleIdentities(directory, { client: kafka.client, groupId: settings['application.id'], threadNames: Array.from({ length: settings.threads }, (_, number) => threadName(number)) })
     } catch (error) {
       await directory.close()
@@ -64,6 +64,19 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
     }
   } finally {
     await kafka.close()
+  }
+}
+
+/**
+ * The partition of a key, and with it the place of its state, depends on the partition count, and what an offset means on the topic: neither may change under an application. `SourceWatch` looks while it runs; a
+ * supervisor that starts it again must not get it past that.
+ */
+async function recordSources(directory: StateDirectory, client: KafkaClient, topology: ApplicationTopology): Promise<void> {
+  for (const topic of topology.sourceTopics) await directory.recordOnce(`partitions of ${topic}`, String(topology.partitionCounts.get(topic)))
+  for (const { name, topicId } of await client.topics(topology.sourceTopics, { maxAgeMs: 0 })) {
+    const recorded = directory.fact(`topic id of ${name}`)
+    if (recorded !== undefined && recorded !== topicId) throw new PersonsMistake(`input topic ${name} was deleted and made anew since the state in ${directory.path} was built: ${RESET}`)
+    await directory.recordOnce(`topic id of ${name}`, topicId)
   }
 }
 

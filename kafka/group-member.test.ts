@@ -184,6 +184,41 @@ test('a membership that is lost while JoinGroup waits voids that JoinGroup, whos
   expect(lastJoin()).toMatchObject({ memberId: 'm1', subscription: 'nothing' })
 })
 
+test('a JoinGroup that was held up until the group has gone through a rebalance without it: others may have run what it claims', async () => {
+  const { clock, broker, member, told, settleIn, claim, lastJoin } = setUp()
+  member.start()
+  await clock.settle()
+  await settleIn(4)
+  claim('t0 of 4')
+  member.rejoin('test')
+  await clock.settle()
+  broker.script.heartbeat = () => ({ errorCode: 22 })
+  await clock.advance(1_000)
+  claim('nothing')
+  broker.next('joinGroup').answer(joined({ generationId: 6 }))
+  await clock.settle()
+  expect(told.at(-1)).toMatch(/^lost .* generation 6, and the last one that it was part of is 4/)
+  expect([broker.waiting('syncGroup'), member.generation]).toEqual([0, undefined])
+  expect(lastJoin()).toMatchObject({ memberId: 'm1', subscription: 'nothing' })
+  await settleIn(7)
+  expect(told.at(-1)).toBe('assigned some in 7')
+})
+
+test('a rebalance that ends in SyncGroup, since the next one has begun, is none that it missed', async () => {
+  const { clock, broker, member, told, settleIn } = setUp()
+  member.start()
+  await clock.settle()
+  await settleIn(1)
+  member.rejoin('test')
+  await clock.settle()
+  broker.next('joinGroup').answer(joined({ generationId: 2, leader: 'another' }))
+  await clock.settle()
+  broker.next('syncGroup').answer({ errorCode: 27, assignment: Buffer.alloc(0) })
+  await clock.settle()
+  await settleIn(3)
+  expect(told).toEqual(['assigned some in 1', 'assigned some in 3'])
+})
+
 test('a heartbeat that hangs on a dead connection holds up none of the next membership', async () => {
   const { clock, broker, member, told, settleIn } = setUp()
   delete broker.script.heartbeat

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { NewTrades } from '../support/new-trades.ts'
 import { brokersOfRun, TradeEnvironment } from '../support/trade-environment.ts'
 
-describe.skipIf(brokersOfRun === undefined)('topics that get more partitions while the application runs', { timeout: 300_000 }, () => {
+describe.skipIf(brokersOfRun === undefined)('topics that change while the application runs', { timeout: 300_000 }, () => {
   let environment: TradeEnvironment
   const kafka = new Kafka({ brokers: brokersOfRun?.split(',') ?? [], logLevel: logLevel.NOTHING })
 
@@ -12,7 +12,7 @@ describe.skipIf(brokersOfRun === undefined)('topics that get more partitions whi
   })
   afterEach(() => environment.close())
 
-  test('the input: the processor ends with one message that names the topic and both counts, and does not start again', async () => {
+  test('the input gets more partitions: the processor ends with one message that names the topic and both counts, and does not start again', async () => {
     const { ingested } = environment.topics
     const processor = environment.processor()
     await environment.running(processor)
@@ -29,7 +29,32 @@ describe.skipIf(brokersOfRun === undefined)('topics that get more partitions whi
     expect(again.output).toMatch(new RegExp(`-trades-changelog has 2 partitions, expected 3.*input topics of its state had \\(${ingested}\\).*make it anew as it was, or reset the application`))
   })
 
-  test('what a sink reads: it goes on, with the new partitions', async () => {
+  test.each([
+    ['deleted', false, /is not there( any more)?[,;]/],
+    ['deleted and made anew', true, /made anew/],
+  ])('the input is %s: the processor ends with one message that says so', async (_, isMadeAnew, says) => {
+    const { ingested } = environment.topics
+    const processor = environment.processor()
+    await environment.running(processor)
+    await environment.generator({ workload: new NewTrades({ prefix: 'T-', maturity: '2030-01-01' }), ratePerS: 0, count: 100 }).run()
+    await environment.processed(processor)
+    await environment.client.broker.deleteTopics([ingested])
+    if (isMadeAnew) {
+      await environment.until('it is gone', async () => (await environment.client.broker.metadata([ingested])).topics[0]?.errorCode === 3)
+      await environment.client.broker.createTopics([{ name: ingested, partitions: 2, replicationFactor: 1, configs: new Map() }])
+    }
+    await processor.ended
+    expect(processor.exit).toBe('exit code 1')
+    const message = environment.said.findLast((line) => line.startsWith('processor: tradewind processor: '))
+    expect(message).toMatch(says)
+    expect(message).toMatch(new RegExp(`input (topic )?${ingested}.* reset the application: stop all its instances`))
+    // Not found, it would be created at the next start: another one, too.
+    const again = await environment.command(['processor'])
+    expect(again.exit).toBe('exit code 1')
+    expect(again.output).toMatch(new RegExp(`input topic ${ingested} was deleted and made anew since the state in .* was built: reset the application`))
+  })
+
+  test('what a sink reads gets more partitions: it goes on, with the new partitions', async () => {
     const { processed } = environment.topics
     const sink = environment.sink('postgres')
     await environment.until('it runs', () => sink.status?.state === 'running')
