@@ -112,6 +112,16 @@ export function drawGrowth(random: SeededRandom, options: FaultOptions): Fault[]
   return random.chance(GROWTH_SHARE) ? [draw('grow', random, options)] : []
 }
 
+const OF_TRANSACTIONS = ['produce', 'txnOffsetCommit', 'txnOffsetCommit', 'endTxn', 'endTxn', 'endTxn', 'addPartitionsToTxn', 'addOffsetsToTxn']
+
+/** With transactions V1 a request that comes late may count in a later transaction. Drawn apart, too. */
+export function drawLateRequests(random: SeededRandom, { instances, durationMs }: FaultOptions): Fault[] {
+  const count = random.pick([0, 3, 10])
+  return Array.from({ length: count }, () => ({
+    kind: 'break-at', atMs: Math.floor(random.between(0, durationMs)), instance: random.integer(0, instances - 1), api: random.pick(OF_TRANSACTIONS), nth: Math.floor(random.logarithmic(1, 20)), fate: 'late',
+  }))
+}
+
 const DAY_MS = 86_400_000
 /** Of what is drawn so much is a scene. */
 const SCENE_SHARE = 0.35

@@ -1,7 +1,7 @@
 import { changelogTopic } from '../application-topology.ts'
 import { drawAimed, withAimed } from './aimed-scenes.ts'
 import { decodePartitionTime } from '../partition-time.ts'
-import { describeFault, drawFaults, drawGrowth, endOf, type Fault } from './faults.ts'
+import { describeFault, drawFaults, drawGrowth, drawLateRequests, endOf, type Fault } from './faults.ts'
 import type { ClientFactory, SimulatedApplication, SimulatedRecord } from './simulated-application.ts'
 import { LivelockError, Scheduler } from './scheduler.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -64,7 +64,8 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
   const faultCount = random.integer(leastFaults, Math.max(30, leastFaults + 10))
   const drawn = { ...world.shape, durationMs: drawnMs, count: faultCount }
   const growth = application.mayGrow === true ? drawGrowth(random.fork('growth'), drawn) : []
-  const faults = options.faults ?? withAimed([...drawFaults(random.fork('faults'), drawn), ...growth], aimed)
+  const late = world.shape.transactionVersion === 1 ? drawLateRequests(random.fork('late requests'), drawn) : []
+  const faults = options.faults ?? withAimed([...drawFaults(random.fork('faults'), drawn), ...growth, ...late], aimed)
   trace.add('world', `seed ${options.seed}: ${application.name}, ${world.describe()}, ${count} records in ${(durationMs / 1000).toFixed(1)} s`)
   for (const fault of faults) trace.add('world', describeFault(fault))
   const run = new SimulationRun({ world, application, faults, count, durationMs, isSteady: aimed.leastMs > 0, random, trace })
