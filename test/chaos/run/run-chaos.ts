@@ -1,5 +1,6 @@
 import { lagOf } from '../../../cli/demo/drained.ts'
 import type { Check } from '../../../cli/self-check/check.ts'
+import { documentTopics } from '../../../topology/trade-topics.ts'
 import { until } from '../../support/until.ts'
 import { within } from './bounded.ts'
 import { type ChaosReport, describeFault } from './chaos-report.ts'
@@ -149,7 +150,7 @@ class ChaosRun {
     const toMs = Date.now()
     await this.#orViolation(async () => {
       await this.#workedOff('what goes to PostgreSQL', `${applicationId}-sink-postgres`, [topics.processed])
-      await this.#workedOff('what goes to MongoDB', `${applicationId}-sink-mongo`, [topics.audit, topics.processed, topics.expired])
+      await this.#workedOff('what goes to MongoDB', `${applicationId}-sink-mongo`, documentTopics(topics))
     })
     // Also where something was not worked off: what is compared must not change, nor its files be opened twice.
     const stopped = await this.#orViolation(() => within('every role stops', STOPPED_WITHIN_MS, () => fleet.stopAll(), () => `Still running: ${fleet.left.join(', ')}`))
