@@ -11,13 +11,16 @@ import { runPath } from './path/run-path.ts'
 import { runQuick } from './quick/run-quick.ts'
 import { drain } from './scenarios/drain.ts'
 import { endToEnd } from './scenarios/end-to-end.ts'
+import { expiry } from './scenarios/expiry.ts'
 import { idle } from './scenarios/idle.ts'
 import { latency } from './scenarios/latency.ts'
 import { memory } from './scenarios/memory.ts'
 import { rebalance } from './scenarios/rebalance.ts'
 import { restart } from './scenarios/restart.ts'
+import { scale } from './scenarios/scale.ts'
 import { sinkMongo } from './scenarios/sink-mongo.ts'
 import { sinkPostgres } from './scenarios/sink-postgres.ts'
+import { soak } from './scenarios/soak.ts'
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
 
@@ -27,7 +30,10 @@ const SCENARIOS: Readonly<Record<string, (options: RunScenarioOptions) => Promis
   restart: (options) => runScenario(restart, options),
   memory: (options) => runScenario(memory, options),
   rebalance: (options) => runScenario(rebalance, options),
+  soak: (options) => runScenario(soak, options),
   'end-to-end': (options) => runScenario(endToEnd, options),
+  expiry: (options) => runScenario(expiry, options),
+  scale: (options) => runScenario(scale, options),
   idle: (options) => runScenario(idle, options),
   'sink-postgres': (options) => runScenario(sinkPostgres, options),
   'sink-mongo': (options) => runScenario(sinkMongo, options),

@@ -24,19 +24,22 @@ export class AuditWatch {
   #isClosed = false
   #failure: Error | undefined
 
-  private constructor(fetcher: Fetcher) {
+  readonly #clockBehindMs: number
+
+  private constructor(fetcher: Fetcher, clockBehindMs: number) {
     this.#fetcher = fetcher
+    this.#clockBehindMs = clockBehindMs
     this.#reading = this.#read()
   }
 
-  /** Watches from now on. */
-  static async start(client: KafkaClient): Promise<AuditWatch> {
+  /** Watches from now on. `clockBehindMs`: so much is the clock behind by which the input is stamped, and in which windows are given. Default 0. */
+  static async start(client: KafkaClient, { clockBehindMs = 0 }: { clockBehindMs?: number } = {}): Promise<AuditWatch> {
     const topic = TRADE_TOPICS.audit
     const [metadata] = await client.topics([topic])
     const partitions = (metadata?.partitions ?? []).map(({ partition }) => ({ topic, partition }))
     const fetcher = client.fetcher({ readCommitted: true })
     for (const { partition, offset } of await client.listOffsets(partitions, 'latest')) fetcher.assign({ topic, partition }, { offset, leaderEpoch: undefined })
-    return new AuditWatch(fetcher)
+    return new AuditWatch(fetcher, clockBehindMs)
   }
 
   /** Of the first stretch. */
@@ -59,7 +62,7 @@ export class AuditWatch {
 
   /** Measures from now on how long each partition is silent. */
   listen(partitions: number): void {
-    const lastMs = Date.now()
+    const lastMs = Date.now() - this.#clockBehindMs
     this.#silences = Array.from({ length: partitions }, () => ({ lastMs, longestMs: 0 }))
   }
 
@@ -70,7 +73,7 @@ export class AuditWatch {
 
   /** By partition, the longest time without an entry, ms; the one that lasts counts. */
   silences(): number[] {
-    const nowMs = Date.now()
+    const nowMs = Date.now() - this.#clockBehindMs
     return this.#silences.map(({ lastMs, longestMs }) => Math.max(longestMs, nowMs - lastMs))
   }
 
@@ -92,7 +95,7 @@ export class AuditWatch {
       else if (taken.kind === 'failure') {
         this.#failure = new Error(`${taken.topic}-${taken.partition} cannot be read: ${taken.message}`)
         return
-      } else this.#count(Date.now(), taken.partition, taken)
+      } else this.#count(Date.now() - this.#clockBehindMs, taken.partition, taken)
     }
   }
 

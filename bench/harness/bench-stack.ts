@@ -125,8 +125,9 @@ export class BenchStack {
     return this.#role('gateway', ['gateway', '--application-id', applicationId, '--postgres-url', this.postgres, '--mongo-url', 'mongodb://127.0.0.1:1/none', '--http-listen', '127.0.0.1:0'])
   }
 
-  load(flags: readonly string[]): Role<ProduceStatus> {
-    return this.#role('load', ['produce', '--workload', 'trade', ...flags])
+  /** `environment`: on top of ours. */
+  load(flags: readonly string[], environment: NodeJS.ProcessEnv = {}): Role<ProduceStatus> {
+    return this.#role('load', ['produce', '--workload', 'trade', ...flags], environment)
   }
 
   /** Sends a workload as fast as it goes and waits until it is acknowledged. */

@@ -2,10 +2,9 @@ import { Role } from '../../cli/demo/role.ts'
 import type { ProcessorStatus } from '../../cli/processor-status.ts'
 import type { Contender, RunningContender } from '../harness/contender.ts'
 import { OURS } from '../harness/results.ts'
-import { profiledNode } from './node-profile.ts'
+import { clockBehind, profiledNode } from './node-profile.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const CLOCK_BEHIND = new URL('clock-behind.ts', import.meta.url).href
 const STOP_WITHIN_MS = 60_000
 
 /** The processor role as `tradewind processor` starts it, nothing set but where things are. */
@@ -15,7 +14,7 @@ export const tradewind: Contender = {
   settings: 'defaults',
   async start(stack, { group, stateDirectory, profileDirectory, threads, clockBehindMs }) {
     const argv = ['processor', '--application-id', group, '--data', stateDirectory, '--kafka-brokers', stack.brokers, ...(threads === undefined ? [] : ['--threads', String(threads)])]
-    const environment = clockBehindMs === undefined ? profiledNode(profileDirectory) : { NODE_OPTIONS: `--import=${CLOCK_BEHIND}`, BENCH_CLOCK_BEHIND_MS: String(clockBehindMs) }
+    const environment = clockBehindMs === undefined ? profiledNode(profileDirectory) : clockBehind(clockBehindMs)
     return new RunningTradewind(stack.partitions, new Role('tradewind', argv, (line) => process.stderr.write(`${line}\n`), { ...process.env, ...environment }))
   },
 }
