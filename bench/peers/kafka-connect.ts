@@ -37,12 +37,24 @@ const MONGO_SETTINGS: Properties = {
   'bulk.write.ordered': false,
 }
 
-export const debeziumJdbc = debezium('kafka-connect', 'Kafka Connect, Debezium\'s JDBC sink', {})
+type Steps = Readonly<Record<string, Properties>>
 
-/** What its documentation has for many rows: one statement of arrays a batch, as ours. */
-export const debeziumJdbcUnnest = debezium('kafka-connect-unnest', 'Kafka Connect, Debezium\'s JDBC sink, unnest', { 'dialect.postgres.unnest.insert.enabled': true })
+export const debeziumJdbc = debezium('kafka-connect', 'Kafka Connect, Debezium\'s JDBC sink', {}, {})
 
-function debezium(name: string, title: string, own: Properties): SinkContender {
+/** What its documentation has for many rows: one statement of arrays a batch, as ours. An array has a type, so texts have to become dates and times before. */
+export const debeziumJdbcUnnest = debezium(
+  'kafka-connect-unnest',
+  'Kafka Connect, Debezium\'s JDBC sink, unnest',
+  { 'dialect.postgres.unnest.insert.enabled': true },
+  {
+    generation: { type: transform('Cast'), spec: 'source_generation:int32' },
+    maturity: { type: transform('TimestampConverter'), field: 'maturity_date', 'target.type': 'Date', format: 'yyyy-MM-dd' },
+    created: { type: transform('TimestampConverter'), field: 'created_date', 'target.type': 'Date', format: 'yyyy-MM-dd' },
+    updated: time('last_updated'),
+  },
+)
+
+function debezium(name: string, title: string, own: Properties, steps: Steps): SinkContender {
   const told = ['use.reduction.buffer', ...Object.keys(own), 'reWriteBatchedInserts'].join(', ')
   return {
     name,
@@ -52,7 +64,7 @@ function debezium(name: string, title: string, own: Properties): SinkContender {
       await installKafkaConnect()
     },
     start: (stack, options) =>
-      startConnect(stack, options, { trades: { ...jdbc(stack, 'trades', 'trade_id'), ...own }, trade_versions: { ...jdbc(stack, 'trade_versions', 'trade_id,version'), ...own } }),
+      startConnect(stack, options, { trades: { ...jdbc(stack, 'trades', 'trade_id', steps), ...own }, trade_versions: { ...jdbc(stack, 'trade_versions', 'trade_id,version', steps), ...own } }),
   }
 }
 
@@ -74,7 +86,7 @@ export const mongoConnector: SinkContender = {
     }),
 }
 
-function jdbc(stack: BenchStack, table: string, primaryKey: string): Properties {
+function jdbc(stack: BenchStack, table: string, primaryKey: string, steps: Steps): Properties {
   const { host, pathname, username, password } = new URL(stack.postgres)
   return {
     ...JDBC_SETTINGS,
@@ -92,11 +104,12 @@ function jdbc(stack: BenchStack, table: string, primaryKey: string): Properties 
     'value.converter.schema.content': JSON.stringify(PROCESSED_SCHEMA),
     ...transforms({
       origin: { type: transform('InsertField'), 'partition.field': 'source_partition', 'offset.field': 'source_offset', 'static.field': 'source_generation', 'static.value': 0 },
+      ...steps,
     }),
   }
 }
 
-function mongo(stack: BenchStack, collection: string, topic: string, steps: Readonly<Record<string, Properties>>): Properties {
+function mongo(stack: BenchStack, collection: string, topic: string, steps: Steps): Properties {
   return {
     ...MONGO_SETTINGS,
     'connector.class': 'com.mongodb.kafka.connect.MongoSinkConnector',
@@ -117,7 +130,7 @@ function time(field: string): Properties {
   return { type: transform('TimestampConverter'), field, 'target.type': 'Timestamp', format: 'yyyy-MM-dd\'T\'HH:mm:ss.SSSX' }
 }
 
-function transforms(steps: Readonly<Record<string, Properties>>): Properties {
+function transforms(steps: Steps): Properties {
   const settings = Object.entries(steps).flatMap(([step, properties]) => Object.entries(properties).map(([name, value]) => [`transforms.${step}.${name}`, value]))
   return { transforms: Object.keys(steps).join(','), ...Object.fromEntries(settings) }
 }
