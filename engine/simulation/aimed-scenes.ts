@@ -16,6 +16,7 @@ const MEMBERSHIP_SHARE = 0.7
 const ALONE_SHARE = 0.5
 const DISK_SHARE = 0.6
 const SINK_SHARE = 0.8
+const POWER_CUTS = 6
 
 /**
  * States that take several faults at the right distance, in the right part of a run: drawn for most worlds beside everything else, with chance of their own. One of them comes up in so many seeds that a
@@ -26,11 +27,11 @@ export function drawAimed(random: SeededRandom, options: Omit<FaultOptions, 'cou
   let leastMs = 0
   let othersFromMs = 0
   if (options.instances > 1 && random.chance(MEMBERSHIP_SHARE)) {
-    faults.push(...random.pick([missedRebalance, missedRebalance, offsetsOfAZombie])(random, options))
+    faults.push(...random.pick([missedRebalance, missedAssignment, offsetsOfAZombie])(random, options))
     leastMs = LEAST_MS
     if (random.chance(ALONE_SHARE)) othersFromMs = LEAST_MS
   }
-  if (random.chance(DISK_SHARE)) faults.push(...powerCutBehindCompaction(random, options))
+  if (random.chance(DISK_SHARE)) faults.push(...powerCutsInAStore(random, options))
   if (options.hasCompanion && random.chance(SINK_SHARE)) {
     faults.push(...sinkScene(random, options))
     leastMs = LEAST_MS
@@ -55,7 +56,24 @@ function missedRebalance(random: SeededRandom, { instances, rebalanceTimeoutMs }
   return [
     { kind: 'stop', atMs, instance: (instance + 1) % instances, downMs: 3_000 + random.integer(0, 500), how: 'leave' },
     { kind: 'hang-at', atMs: atMs + 2_500, instance, api: 'joinGroup', nth: 1, what: 'request', forMs: Math.floor(rebalanceTimeoutMs + random.between(800, 4_000)), pausedMs: 0 },
+    ...whoHasThemIsStartedAnew(random.fork('anew'), { atMs: atMs + 3_300 + rebalanceTimeoutMs, instance: (instance + 1) % instances }),
   ]
+}
+
+/** A member takes part in a rebalance, but its SyncGroup hangs until the next one has begun: there its claims are older than those of who heard what the first one decided, and void. */
+function missedAssignment(random: SeededRandom, { instances }: AimedOptions): Fault[] {
+  const atMs = within(random, SETTLED_MS)
+  const instance = random.integer(0, instances - 1)
+  return [
+    { kind: 'stop', atMs, instance: (instance + 1) % instances, downMs: 3_000, how: 'leave' },
+    { kind: 'hang-at', atMs: atMs + 2_500, instance, api: 'syncGroup', nth: 1, what: 'request', forMs: Math.floor(random.between(2_000, 5_000)), pausedMs: 0 },
+    { kind: 'storm', atMs: atMs + 3_000 + Math.floor(random.between(800, 1_800)), everyMs: 100, forMs: 1 },
+  ]
+}
+
+/** Sometimes who got its tasks is started anew before it is heard again: then nobody claims them but itself. */
+function whoHasThemIsStartedAnew(random: SeededRandom, { atMs, instance }: { atMs: number; instance: number }): Fault[] {
+  return random.chance(0.5) ? [{ kind: 'kill', atMs: atMs + Math.floor(random.between(500, 1_500)), instance, downMs: Math.floor(random.logarithmic(50, 500)), disk: 'kept' }] : []
 }
 
 /** A process stands still with its offsets on their way. They arrive when others have taken up its tasks where they stood before. */
@@ -65,10 +83,12 @@ function offsetsOfAZombie(random: SeededRandom, { instances, sessionTimeoutMs }:
   return [{ kind: 'hang-at', atMs: within(random, SETTLED_MS), instance: random.integer(0, instances - 1), api: 'txnOffsetCommit', nth: random.integer(1, 3), what: 'request', forMs, pausedMs }]
 }
 
-/** The power fails when a store has just thrown a segment away. */
-function powerCutBehindCompaction(random: SeededRandom, { instances, durationMs }: AimedOptions): Fault[] {
-  const failpoint = random.pick(['store.compaction.synced', 'store.compaction.retired', 'store.compaction.retired', 'store.compaction.retired'])
-  return [{ kind: 'kill-at', atMs: Math.floor(random.between(0, 0.7 * durationMs)), instance: random.integer(0, instances - 1), failpoint, nth: random.integer(1, 3), downMs: Math.floor(random.logarithmic(10, 1_000)), disk: 'power-cut' }]
+/** The power fails when a store has just thrown a segment away; or again and again, behind snapshots of an index of which the log is not synced. */
+function powerCutsInAStore(random: SeededRandom, { instances, durationMs }: AimedOptions): Fault[] {
+  const instance = random.integer(0, instances - 1)
+  const cutAt = (atMs: number, failpoint: string, nth: number): Fault => ({ kind: 'kill-at', atMs: Math.floor(atMs), instance, failpoint, nth, downMs: Math.floor(random.logarithmic(10, 500)), disk: 'power-cut' })
+  if (random.chance(0.5)) return [cutAt(random.between(0, 0.7 * durationMs), random.pick(['store.compaction.synced', 'store.compaction.retired', 'store.compaction.retired']), random.integer(1, 3))]
+  return Array.from({ length: POWER_CUTS }, (_, i) => cutAt(((i + random.next()) * durationMs) / POWER_CUTS, 'store.changelog.appended', Math.floor(random.logarithmic(5, 60))))
 }
 
 /** What a sink and its database may make of each other. */
@@ -76,8 +96,8 @@ function sinkScene(random: SeededRandom, { hasOwnTopics }: AimedOptions): Fault[
   const atMs = within(random, SETTLED_MS)
   const pick = random.integer(0, 1_000_000)
   switch (random.pick(hasOwnTopics ? SINK_SCENES_OF_TWO_TOPICS : SINK_SCENES)) {
-    // Its session is over after 6 s, and its partitions are claimed: some of the claims are done when their sink has claimed again, or another one has.
-    case 'late claims': return [{ kind: 'companion-kill', atMs, pick, downMs: Math.floor(random.logarithmic(50, 500)) }, { kind: 'database', atMs: atMs + 5_000, trouble: 'late', forMs: Math.floor(random.between(2_000, 4_500)) }]
+    // Its session is over after 6 s, and its partitions are claimed, by another sink if it is still away: some of the claims are done when their sink has claimed again, or another one has.
+    case 'late claims': return [{ kind: 'companion-kill', atMs, pick, downMs: random.pick([300, 15_000]) }, { kind: 'database', atMs: atMs + 5_000, trouble: 'late', forMs: Math.floor(random.between(2_000, 4_500)) }]
     case 'lost answers': return [{ kind: 'database', atMs, trouble: random.pick(['restarting', 'restarting', 'away']), forMs: Math.floor(random.logarithmic(1_000, 5_000)) }]
     // What it has asked for is done while it stands still, and others have its partitions when it gets the answer.
     case 'paused behind a write': return [{ kind: 'database', atMs, trouble: 'late', forMs: 1_500 }, { kind: 'companion-pause', atMs: atMs + Math.floor(random.between(100, 1_500)), pick, forMs: Math.floor(random.between(6_500, 12_000)) }]

@@ -51,6 +51,8 @@ function runSink(topics: readonly string[], held: Held, { process, broker, rando
       sessionTimeoutMs: 6_000,
       batchRows: random.pick([3, 50, 5_000]),
       pendingBytes: random.pick([500, 16_000_000]),
+      // Where writes are seldom, each of them is of several partitions.
+      minIntervalMs: random.pick([5, 300]),
       breaker: { firstDelayMs: 50, longestDelayMs: 2_000 },
     }),
   )
