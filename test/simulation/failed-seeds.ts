@@ -1,6 +1,25 @@
+import type { Fault } from '../../engine/simulation/faults.ts'
+
+interface FailedSeed {
+  readonly seed: number
+  readonly was: string
+  /** As it was drawn with: `--records` and `--faults`. */
+  readonly least?: { readonly records: number; readonly faults: number }
+  /** What it had shrunk to: it goes on to say the same when other faults are drawn. */
+  readonly faults?: readonly Fault[]
+}
+
 /** Every seed that ever failed, and what it was. They are run with each `npm test`. */
-export const FAILED_SEEDS: readonly { readonly seed: number; readonly was: string }[] = [
+export const FAILED_SEEDS: readonly FailedSeed[] = [
   { seed: 10_058, was: 'a transaction that waited for the one before it sent its offsets under the next membership, after another instance had run its tasks' },
-  { seed: 50_043, was: 'a member that had missed a generation claimed tasks that another one had run in it; that one had been started anew and claimed nothing' },
-  { seed: 50_120, was: 'the same, in another application' },
+  {
+    seed: 300_337,
+    was: 'a member whose JoinGroup was held up while the group went through a rebalance without it got its tasks back, and committed what it had begun before another instance ran them',
+    least: { records: 2_000, faults: 20 },
+    faults: [
+      { kind: 'stop', atMs: 2_161, instance: 0, downMs: 3_230, how: 'leave' },
+      { kind: 'hang-at', atMs: 4_661, instance: 1, api: 'joinGroup', nth: 1, what: 'request', forMs: 11_042, pausedMs: 0 },
+      { kind: 'kill-at', atMs: 16_875, instance: 0, failpoint: 'store.compaction.retired', nth: 1, downMs: 435, disk: 'power-cut' },
+    ],
+  },
 ]

@@ -44,8 +44,8 @@ test(`${SEEDS} seeds: whatever happens, each input record has its effect once`, 
 
 test('every seed that ever failed', { timeout: 900_000 }, async () => {
   const failed: string[] = []
-  for (const { seed, was } of FAILED_SEEDS) {
-    const { outcome } = await trace(seed)
+  for (const { seed, was, least, faults } of FAILED_SEEDS) {
+    const outcome = await runSimulation({ seed, least, application: pickApplication, connect: simulatedClient, ...(faults && { faults }) })
     if (outcome.violations.length > 0) failed.push(`seed ${seed} (${was}): ${outcome.violations.join('; ')}`)
   }
   expect(failed).toEqual([])
