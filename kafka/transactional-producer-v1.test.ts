@@ -247,19 +247,6 @@ test('an epoch that another producer has raised: the next transaction is refused
   await expect(producer.produce([batch(0, 1)])).rejects.toMatchObject({ scope: 'fenced' })
 })
 
-test('offsets without an answer: the transaction has to be aborted, since a late repetition would count in the next one', async () => {
-  const run = await setUp()
-  const { clock, broker, producer } = run
-  broker.script.addOffsetsToTxn = () => ({ errorCode: 0 })
-  const committed = producer.commitOffsets(OFFSETS, GENERATION)
-  await clock.settle()
-  broker.next('txnOffsetCommit').lose()
-  await expect(committed).rejects.toMatchObject({ scope: 'abort' })
-  await clock.advance(1_000)
-  expect(broker.waiting('txnOffsetCommit')).toBe(0)
-  await expect(producer.end('commit')).rejects.toMatchObject({ scope: 'abort' })
-})
-
 test('a batch without an answer is repeated with its sequence numbers: a late one is known by them', async () => {
   const run = await setUp()
   const { clock, broker, producer } = run

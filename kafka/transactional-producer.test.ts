@@ -228,6 +228,16 @@ test('offsets: passing errors are repeated for their partitions only, on the lan
   await committed
 })
 
+test('offsets without an answer: the transaction has to be aborted, since they may come late, behind those of the transaction after it', async () => {
+  const { clock, broker, producer } = await setUp()
+  const committed = producer.commitOffsets(OFFSETS, GENERATION)
+  broker.next('txnOffsetCommit').lose()
+  await expect(committed).rejects.toMatchObject({ scope: 'abort' })
+  await clock.advance(1_000)
+  expect(broker.waiting('txnOffsetCommit')).toBe(0)
+  await expect(producer.end('commit')).rejects.toMatchObject({ scope: 'abort' })
+})
+
 test.each([
   [22, 'generation'],
   [25, 'member'],
@@ -285,7 +295,8 @@ test('close ends every wait', async () => {
   const { clock, broker, producer } = await setUp()
   const sent = producer.produce([batch(0, 1)])
   const committed = producer.commitOffsets(OFFSETS, GENERATION)
-  broker.next('txnOffsetCommit').lose()
+  // it waits before it asks again
+  broker.next('txnOffsetCommit').answer(OFFSETS.map(({ topic, partition }) => ({ topic, partition, errorCode: 16 })))
   await clock.settle()
   await producer.close()
   await expect(sent).rejects.toMatchObject({ scope: 'abort' })

@@ -58,6 +58,23 @@ describe.each([
     expect(run.cluster.committedOffsets('group').get('input-0')?.offset).toBe(8)
   })
 
+  test('offsets do not come once more behind those of the transaction after it, whose producer sends them while this one is still open', async () => {
+    const { run, network, producer, commit, end, arrive } = await producing()
+    const next = run.client('application', network).transactionalProducer({ transactionalId: 'application-next', transactionTimeoutMs: 60_000 })
+    await run.until(next.initialise())
+    network.loseNext('TxnOffsetCommit', 'late')
+    await commit(7).catch(async () => {
+      await run.until(producer.initialise())
+      await commit(7)
+    })
+    await run.until(next.commitOffsets([{ topic: 'input', partition: 0, offset: 8, leaderEpoch: -1, metadata: '' }], NOBODY))
+    await arrive()
+    await end('commit')
+    await run.until(next.end('commit'))
+    await run.clock.advance(200)
+    expect(run.cluster.committedOffsets('group').get('input-0')?.offset).toBe(8)
+  })
+
   const waysToGiveUp: readonly [string, (producer: TransactionalProducer) => Promise<void>][] = [
     ['initialise', (producer) => producer.initialise()],
     ['abort', (producer) => producer.end('abort')],
