@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts'
-import type { ThreadEvent } from '../engine/stream-thread.ts'
+import type { ThreadEvent } from '../engine/stream-thread-options.ts'
 import type { ThreadSnapshot } from '../engine/thread-statistics.ts'
 
 /** What the trade rules need to know of the process and the cluster they run in. */

@@ -1,20 +1,17 @@
 import { type Clock, sleep, type Timer } from '../ports/clock.ts'
-import { type Failpoint, noFailpoint } from '../ports/failpoint.ts'
-import type { Fetcher, KafkaClient } from '../ports/kafka-client.ts'
-import type { ApplicationTopology } from './application-topology.ts'
-import type { CommitPaceOptions } from './commit-pace.ts'
+import { noFailpoint } from '../ports/failpoint.ts'
+import type { Fetcher } from '../ports/kafka-client.ts'
 import { asError, isRecoverable, ProcessingError, StreamThreadFatalError } from './errors.ts'
 import { GenerationWatch } from './generation-watch.ts'
 import { Isolation } from './isolation.ts'
 import { ClassicMembership } from './membership/classic-membership.ts'
 import type { Assigned, Membership, MembershipListener } from './membership/membership.ts'
 import { RecordCollector } from './record-collector.ts'
-import type { RestoreProgress } from './restore.ts'
 import { RestoreWatch } from './restore-watch.ts'
 import { Signal } from './signal.ts'
 import { SourceWatch } from './source-watch.ts'
 import { type StoreAnswer, StoreQueries, type StoreQuery } from './store-queries.ts'
-import type { StoreSupplier } from './store-supplier.ts'
+import type { StreamThreadOptions, ThreadEvent } from './stream-thread-options.ts'
 import type { Task, TaskPosition } from './task.ts'
 import { TaskStarter } from './task-starter.ts'
 import { type HeldMemory, newCounters, snapshotOf, type ThreadSnapshot } from './thread-statistics.ts'
@@ -22,40 +19,6 @@ import { type Failure, ThreadCommits } from './thread-commits.ts'
 import { ThreadProcessing } from './thread-processing.ts'
 import { ThreadProducers } from './thread-producers.ts'
 import { ThreadTasks } from './thread-tasks.ts'
-
-export interface StreamThreadOptions {
-  /** `<application>-<process>-<thread>`, the same after a restart: instance id of the member and stem of the transactional ids. */
-  readonly name: string
-  readonly topology: ApplicationTopology
-  readonly client: KafkaClient
-  readonly clock: Clock
-  readonly stores: StoreSupplier
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly transactionTimeoutMs: number
-  /** Transactional producers that take turns. */
-  readonly producers: 1 | 2
-  /** Where an input partition without a committed offset is taken up. */
-  readonly startAt: 'earliest' | 'latest'
-  readonly pace: CommitPaceOptions
-  /** Fetched bytes of a partition that may wait to be processed. */
-  readonly maxBufferedBytes: number
-  /** What a transaction may grow to while the one before it is held up. Default 16,000,000. */
-  readonly maxTransactionBytes?: number
-  readonly failpoint?: Failpoint
-  /** `host:port` where `query` is served from outside, told to the group, which tells it to who asks. */
-  readonly queryAddress?: string | undefined
-  /** Called for what people should know: a rebalance, a recovery, a restore. Normal operation says nothing. */
-  readonly report?: (event: ThreadEvent) => void
-  readonly onRestore?: (progress: RestoreProgress) => void
-  /** Called once, when the first transaction with input has been committed. */
-  readonly onFirstCommit?: () => void
-}
-
-export interface ThreadEvent {
-  readonly kind: 'assigned' | 'lost' | 'recovering' | 'recovered' | 'restored' | 'store-failed' | 'store-rebuilt' | 'store-damaged' | 'waiting' | 'dead-letter'
-  readonly message: string
-}
 
 export type StreamThreadState = 'created' | 'starting' | 'running' | 'recovering' | 'stopping' | 'stopped' | 'failed'
 
