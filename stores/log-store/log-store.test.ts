@@ -178,20 +178,6 @@ describe('opening', () => {
     expect(again.position).toBe(2)
   })
 
-  test('the time of the last catch-up falls back with the position', async () => {
-    const disk = new MemoryDisk()
-    const store = await openOn(disk)
-    await commit(store, [{ key: 'a', value: '1' }])
-    await store.caughtUp(1_000)
-    const early = disk.files()
-    await commit(store, [{ key: 'b', value: '1' }])
-    await store.caughtUp(1_000_000)
-    await store.close()
-    for (const [path, bytes] of early) if (path.endsWith('.log')) disk.put(path, bytes)
-    const again = await openOn(disk)
-    expect([again.position, again.lastCaughtUpMs]).toEqual([2, 1_000])
-  })
-
   test('a damaged list of segments clears the store; the damaged files are not read', async () => {
     const disk = new MemoryDisk()
     const store = await openOn(disk)

@@ -183,8 +183,10 @@ export class LogStore implements StateStore {
       if (this.#state !== 'ready' || (last !== undefined && nowMs >= last && nowMs - last < CAUGHT_UP_INTERVAL_MS)) return
       this.#caughtUpMs = nowMs
       const at = this.#at
-      // A frame without batches; it carries the time from now on, as every later one does.
-      if (at !== undefined) await this.#append({ ...at, caughtUpMs: nowMs })
+      if (at === undefined) return
+      // A frame without batches; it carries the time from now on, as every later one does. What the list held last, at the opening perhaps, must not go in once more: below its own first offset nobody would find it again.
+      this.#list.reset()
+      await this.#append({ ...at, caughtUpMs: nowMs })
     })
   }
 

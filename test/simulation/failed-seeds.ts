@@ -24,4 +24,5 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
       { kind: 'kill-at', atMs: 16_875, instance: 0, failpoint: 'store.compaction.retired', nth: 1, downMs: 435, disk: 'power-cut' },
     ],
   },
+  { seed: 400_360, was: 'a store that had nothing to restore wrote its last frame once more, below the frame\'s own first offset; compaction took the first one, and the next opening did not find the second', least: { records: 2_000, faults: 20 } },
 ]
