@@ -40,8 +40,6 @@ export class ClassicGroupMember implements GroupMember {
   #memberId = ''
   /** Of the last SyncGroup. */
   #generation: GroupGeneration | undefined
-  /** Of the last JoinGroup that was answered in this membership. */
-  #joinedGenerationId: number | undefined
   /** Goes up when the membership is lost: a JoinGroup or SyncGroup that was sent before carries claims that are void. */
   #losses = 0
   #fencedAtMs = Number.NEGATIVE_INFINITY
@@ -185,13 +183,13 @@ export class ClassicGroupMember implements GroupMember {
     this.#memberId = memberId
     // lost while the coordinator held the request: what it claimed is void, so it is made again
     if (losses !== this.#losses) return undefined
-    const before = this.#joinedGenerationId
+    const before = this.#generation?.generationId
     if (before !== undefined && generationId > before + 1) {
-      // It was held up, and the group has gone through a rebalance without us: others may have run what is ours, and be gone again.
-      this.#lost(kafkaError(ILLEGAL_GENERATION, `JoinGroup of ${this.#name} brought generation ${generationId}, and the last one that it was part of is ${before}`))
+      // There was a generation whose assignment we never heard, even if we had joined it: a SyncGroup that is late is refused with 27 also when the others have theirs. In the one after it our claim was
+      // too old to count, so others may have run what is ours, and be gone again. In a cascade of rebalances this may cost tasks that nobody has touched: they are opened again.
+      this.#lost(kafkaError(ILLEGAL_GENERATION, `JoinGroup of ${this.#name} brought generation ${generationId}, and the last one whose assignment it heard is ${before}`))
       return undefined
     }
-    this.#joinedGenerationId = generationId
     const generation: GroupGeneration = { groupId, generationId, memberId, groupInstanceId }
     this.#heartbeats.follow(generation)
     return { answer, generation, losses }
@@ -309,7 +307,6 @@ export class ClassicGroupMember implements GroupMember {
     const had = this.#generation !== undefined
     this.#losses++
     this.#generation = undefined
-    this.#joinedGenerationId = undefined
     this.#heartbeats.stop()
     if (this.#state === 'stable') this.#state = 'unjoined'
     this.rejoin(`membership lost: ${error.message}`)

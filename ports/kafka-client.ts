@@ -118,7 +118,7 @@ export interface TransactionalProducer {
    * Retriable answers are retried for those partitions only, with the same sequence numbers. Rejects with `RecordRefusedError` for 10, 32 and 87.
    */
   produce(batches: readonly OutgoingBatch[]): Promise<number[]>
-  /** Adds offsets to the transaction. Called without awaiting `produce`, it travels behind it on the same connection. With V1 it rejects with the scope `abort` where it was not answered. */
+  /** Adds offsets to the transaction. Called without awaiting `produce`, it travels behind it on the same connection. It rejects with the scope `abort` where it was not answered: come late, it would count. */
   commitOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void>
   /**
    * EndTxn. An unknown outcome is resolved by repeating it with the same id and epoch until there is an answer, so it rejects only
