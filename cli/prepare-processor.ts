@@ -7,8 +7,8 @@ import { systemRandom } from '../ports/system-random.ts'
 import { nodeDisk } from '../stores/node-disk.ts'
 import { StateDirectory } from '../stores/state-directory.ts'
 import { type Application, loadApplication } from './applications.ts'
-import { PersonsMistake } from './exit.ts'
 import { connectKafka } from './kafka.ts'
+import { recordSources } from './record-sources.ts'
 import { settleIdentities } from './settle-identities.ts'
 import type { RunningRules } from './stream-worker-messages.ts'
 import { ensureTopics, type WantedTopic } from './topic-check.ts'
@@ -64,19 +64,6 @@ export async function prepareProcessor(options: { settings: Settings; brokers: s
     }
   } finally {
     await kafka.close()
-  }
-}
-
-/**
- * The partition of a key, and with it the place of its state, depends on the partition count, and what an offset means on the topic: neither may change under an application. `SourceWatch` looks while it runs; a
- * supervisor that starts it again must not get it past that.
- */
-async function recordSources(directory: StateDirectory, client: KafkaClient, topology: ApplicationTopology): Promise<void> {
-  for (const topic of topology.sourceTopics) await directory.recordOnce(`partitions of ${topic}`, String(topology.partitionCounts.get(topic)))
-  for (const { name, topicId } of await client.topics(topology.sourceTopics, { maxAgeMs: 0 })) {
-    const recorded = directory.fact(`topic id of ${name}`)
-    if (recorded !== undefined && recorded !== topicId) throw new PersonsMistake(`input topic ${name} was deleted and made anew since the state in ${directory.path} was built: ${RESET}`)
-    await directory.recordOnce(`topic id of ${name}`, topicId)
   }
 }
 

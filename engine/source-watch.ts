@@ -32,7 +32,7 @@ interface Seen {
 
 /**
  * Watches the input topics while the application runs. The partition of a key, and with it the place of its state, depends on the partition count, and what an offset means on the topic that it was read from: where one
- * of them changes the thread has to stop before it commits more of it.
+ * of them changes the thread has to stop: what is under way when that is noticed is not committed.
  */
 export class SourceWatch {
   readonly #options: SourceWatchOptions
