@@ -1,10 +1,12 @@
 import { fork } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { AuditMonitor } from '../../cli/demo/audit-monitor.ts'
 import { LatencyHistogram } from '../../observability/latency-histogram.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import { BenchStack, until } from '../harness/bench-stack.ts'
+import { CoreShares } from './core-shares.ts'
 import { HttpCalls, tradeOf } from './http-calls.ts'
 import type { LoadResult } from './http-load.ts'
 
@@ -30,9 +32,12 @@ export async function runHttp({ rates, warmSeconds, seconds }: HttpOptions): Pro
   const pool = new pg.Pool({ connectionString: stack.postgres, max: 2 })
   try {
     await stack.freshTopics({ input: true })
-    await until(stack.processor('http'), ({ running }) => running.length === 12)
-    await until(stack.sink('http'), ({ state }) => state === 'running')
-    const { url } = await until(stack.gateway('http'), () => true)
+    const roles = { processor: stack.processor('http'), sink: stack.sink('http'), gateway: stack.gateway('http') }
+    await until(roles.processor, ({ running }) => running.length === 12)
+    await until(roles.sink, ({ state }) => state === 'running')
+    const { url } = await until(roles.gateway, () => true)
+    const parts = partsOf({ ...roles, Kafka: { pid: stack.brokerPid }, PostgreSQL: { pid: stack.postgresPid } })
+    const cores: string[] = []
     let errors = 0
     process.stdout.write(`| load | to 202: p50, p95, p99, ms | to the outcome: p50, p95, p99, ms | to the row: p50, p95, p99, ms | errors |\n|---|---:|---:|---:|---:|\n`)
     for (const rate of rates) {
@@ -40,13 +45,16 @@ export async function runHttp({ rates, warmSeconds, seconds }: HttpOptions): Pro
       const load = inAnotherProcess(url, ['single', rate, warmSeconds, seconds])
       await new Promise((resolve) => setTimeout(resolve, warmSeconds * 1000))
       monitor.all.reset()
+      const shares = new CoreShares(parts)
       const rows = await rowLatencies(pool, url, seconds, rate)
+      cores.push(`at ${rate.toLocaleString('en')}/s: ${shares.end()}`)
       const result = await load
       const failed = failures(result, ['202'])
       errors += failed + rows.failed
       process.stdout.write(`| ${rate.toLocaleString('en')}/s | ${figures(result)} | ${percentiles(monitor.all)} | ${percentiles(rows.latencies)} | ${failed + rows.failed} |\n`)
       await monitor.close()
     }
+    process.stdout.write(`\ncores used, of ${availableParallelism()}\n${cores.map((line) => `- ${line}\n`).join('')}`)
     errors += await statusStretch(url, rates[0] ?? STATUS_CALLS_PER_SECOND, warmSeconds, seconds)
     const batch = await inAnotherProcess(url, ['batch', 0, 5, BATCH_SECONDS])
     const failed = failures(batch, ['207'])
@@ -65,6 +73,10 @@ async function statusStretch(url: string, rate: number, warmSeconds: number, sec
   process.stdout.write(`\n| status of requests, beside ${rate.toLocaleString('en')} trades/s | p50, p95, p99, ms | goal: p99, ms | to 202 meanwhile: p50, p95, p99, ms | errors |\n|---|---:|---:|---:|---:|\n`)
   process.stdout.write(`| ${Math.round(gets.calls / seconds).toLocaleString('en')}/s | ${figures(gets)} | ${STATUS_GOAL_P99_MS} | ${figures(posts)} | ${failed} |\n`)
   return failed
+}
+
+function partsOf(processes: Readonly<Record<string, { readonly pid: number | undefined }>>): Map<string, number> {
+  return new Map(Object.entries(processes).flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid] as const])))
 }
 
 function inAnotherProcess(url: string, args: readonly (string | number)[]): Promise<LoadResult> {
