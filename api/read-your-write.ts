@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Clock } from '../ports/clock.ts'
 import { murmur2, partitionOf } from '../records/murmur2.ts'
+import type { TradeTopics } from '../topology/trade-topics.ts'
 import type { Ingest } from './ingest.ts'
 import type { InstanceWatch } from './live/instance-watch.ts'
 import { askInTime, type LiveKafka } from './live/live-kafka.ts'
@@ -25,7 +26,7 @@ export interface ReadYourWriteOptions {
   readonly kafka: Pick<LiveKafka, 'topics' | 'listOffsets'>
   readonly instances: Pick<InstanceWatch, 'reached'>
   readonly clock: Clock
-  readonly topics: { readonly audit: string; readonly processed: string }
+  readonly topics: Pick<TradeTopics, 'audit' | 'processed' | 'repaired' | 'deadLetter'>
 }
 
 const LIMIT_MS = 5_000
@@ -66,17 +67,17 @@ export class ReadYourWrite {
 
   async #sinkHas(sink: SinkRole, tradeId: string | null, endMs: number): Promise<boolean> {
     const { kafka, clock, instances, topics } = this.#options
-    const names = sink === 'sink-postgres' ? [topics.processed] : [topics.audit, topics.processed]
+    const names = sink === 'sink-postgres' ? [topics.processed] : [topics.audit, topics.processed, topics.repaired, topics.deadLetter]
     const left = () => Math.max(0, endMs - clock.monotonicMs())
     const found = await askInTime(clock, left(), 'the partitions of the logs are not known', kafka.topics(names))
-    const partitions = found.flatMap(({ name, partitions: list }) => partitionsWith(tradeId, list.length).map((partition) => ({ topic: name, partition })))
+    const partitions = found.flatMap(({ name, partitions: list }) => partitionsWith(name === topics.deadLetter ? null : tradeId, list.length).map((partition) => ({ topic: name, partition })))
     const ends = await askInTime(clock, left(), 'the ends of the logs are not known', kafka.listOffsets(partitions, 'latest'))
     const reached = await Promise.all(ends.map(({ topic, partition, offset }) => offset === 0 || instances.reached(sink, { topic, partition, offset }, left())))
     return reached.every(Boolean)
   }
 }
 
-/** A record whose key is no text has an answer without a trade: it may lie anywhere. */
+/** `null`: it may lie anywhere, as the records of an answer without a trade, whose key is no text, and dead letters, which need not lie where their key says. */
 function partitionsWith(tradeId: string | null, count: number): number[] {
   if (tradeId === null) return Array.from({ length: count }, (_, partition) => partition)
   const key = Buffer.from(tradeId)
