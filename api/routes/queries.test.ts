@@ -136,6 +136,20 @@ test('a timeline has the row, and names what can be looked up: requests, dead le
   expect((await traced.server.inject({ url })).json().events[1].links).toEqual({ request: '/api/v1/requests/3-1', trace: 'https://traces.test/t/0af7?x' })
 })
 
+test('what a trade says of itself is no link', async () => {
+  const own = { trade_id: 'T1', dead_letter: '0-42', request_id: 'x' }
+  const event = (n: number, type: string, data: object) => ({ id: `e${n}`, timestampMs: n, fields: { trade_id: 'T1', event_type: type, data } })
+  at.events.tradeEvents = [
+    event(4, 'DEAD_LETTER_REPLAYED', { dead_letter: '3-42', request_id: '3-1' }),
+    event(3, 'DEAD_LETTER', { dead_letter: '3-42' }),
+    event(2, 'TRADE_REPAIRED', { ...own, repaired: {} }),
+    event(1, 'TRADE_EXPIRED', own),
+  ]
+  const { events } = (await get('/api/v1/trades/T1/timeline')).json()
+  const letter = '/api/v1/dead-letters/3-42'
+  expect(events.map(({ links }: { links: object }) => links)).toEqual([{}, {}, { dead_letter: letter }, { request: '/api/v1/requests/3-1', dead_letter: letter }])
+})
+
 test('versions from one on, however many there are before', async () => {
   at.trades.rows = Array.from({ length: 700 }, (_, n) => ({ ...row(n + 1), trade_id: 'T1' }))
   const first = (await get('/api/v1/trades/T1/versions?from=650&limit=1')).json()

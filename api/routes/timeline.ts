@@ -89,9 +89,13 @@ export function timelineRoutes(server: GatewayServer, gateway: Gateway, { trades
   })
 }
 
+/** Events whose `data` is ours. That of TRADE_EXPIRED and TRADE_REPAIRED is the trade, with all that its sender has put into it. */
+const NAMING: ReadonlySet<unknown> = new Set(['DEAD_LETTER', 'DEAD_LETTER_REPLAYED'])
+
 /** What a document names that can be looked up. */
 function linksOf({ fields }: EventDocument, traceUrl: string | undefined): { request?: string; dead_letter?: string; trace?: string } {
-  const { data, trace_id: traceId } = fields
+  const { trace_id: traceId } = fields
+  const data = NAMING.has(fields['event_type']) ? fields['data'] : undefined
   const named = (from: unknown, name: string): string | undefined => {
     const value = typeof from === 'object' && from !== null ? Reflect.get(from, name) : undefined
     return typeof value === 'string' ? value : undefined
