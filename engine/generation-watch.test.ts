@@ -36,6 +36,13 @@ test('tasks that are to move are ours until we join without them', () => {
   expect([...(watch.current?.tasks ?? [])]).toEqual(['0_0', '0_1'])
 })
 
+test('what an assignment takes away is not ours any more, though the membership goes on', () => {
+  const { watch, assign } = watching()
+  assign(3, ['0_0'], ['0_1'])
+  assign(4, ['0_0'])
+  expect([...(watch.current?.tasks ?? [])]).toEqual(['0_0'])
+})
+
 test('a generation that has come is not waited for; one that has not come is', async () => {
   const { watch, assign } = watching()
   const third = assign(3, ['0_0'])

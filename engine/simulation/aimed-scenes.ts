@@ -17,6 +17,9 @@ const ALONE_SHARE = 0.5
 const DISK_SHARE = 0.6
 const SINK_SHARE = 0.8
 const POWER_CUTS = 6
+const LATE_CLAIMS = 4
+/** A partition that was fenced is claimed anew after 3 s. */
+const LATE_CLAIMS_MS = 4_000
 
 /**
  * States that take several faults at the right distance, in the right part of a run: drawn for most worlds beside everything else, with chance of their own. One of them comes up in so many seeds that a
@@ -30,12 +33,17 @@ export function drawAimed(random: SeededRandom, options: Omit<FaultOptions, 'cou
     faults.push(...random.pick([missedRebalance, missedAssignment, offsetsOfAZombie])(random, options))
     leastMs = LEAST_MS
     if (random.chance(ALONE_SHARE)) othersFromMs = LEAST_MS
+  } else if (options.instances > 1) {
+    faults.push(...answerInTheNextMembership(random.fork('answer'), options))
+    leastMs = LEAST_MS
+    othersFromMs = LEAST_MS
   }
   if (random.chance(DISK_SHARE)) faults.push(...powerCutsInAStore(random, options))
   if (options.hasCompanion && random.chance(SINK_SHARE)) {
     faults.push(...sinkScene(random, options))
     leastMs = LEAST_MS
   }
+  if (options.hasCompanion) faults.push(...lateClaimsOfOne(random.fork('claims of one')))
   return { faults, leastMs, othersFromMs }
 }
 
@@ -60,14 +68,44 @@ function missedRebalance(random: SeededRandom, { instances, rebalanceTimeoutMs }
   ]
 }
 
-/** A member takes part in a rebalance, but its SyncGroup hangs until the next one has begun: there its claims are older than those of who heard what the first one decided, and void. */
+/**
+ * Somebody comes back; a member that has all the tasks takes part in that rebalance, and does not hear its outcome: the answer to its SyncGroup is lost, and the next rebalance has begun by then. There its claims are
+ * older than those of who has heard, and void. Others take up its tasks at once; it hears a little later that they are no longer its own, and offsets that the group has refused meanwhile wait for that.
+ */
 function missedAssignment(random: SeededRandom, { instances }: AimedOptions): Fault[] {
   const atMs = within(random, SETTLED_MS)
   const instance = random.integer(0, instances - 1)
+  const forMs = Math.floor(random.between(1_200, 2_000))
+  const joinedMs = Math.floor(random.between(200, 1_000))
+  const laterMs = Math.floor(random.fork('later').between(300, 1_500))
   return [
     { kind: 'stop', atMs, instance: (instance + 1) % instances, downMs: 3_000, how: 'leave' },
-    { kind: 'hang-at', atMs: atMs + 2_500, instance, api: 'syncGroup', nth: 1, what: 'request', forMs: Math.floor(random.between(2_000, 5_000)), pausedMs: 0 },
-    { kind: 'storm', atMs: atMs + 3_000 + Math.floor(random.between(800, 1_800)), everyMs: 100, forMs: 1 },
+    { kind: 'hang-at', atMs: atMs + 2_500, instance, api: 'syncGroup', nth: 1, what: 'lost-answer', forMs, pausedMs: 0, joinedMs },
+    // The second one asks for what was lost, and is refused.
+    { kind: 'hang-at', atMs: atMs + 2_501, instance, api: 'syncGroup', nth: 2, what: 'answer', forMs: laterMs, pausedMs: 0 },
+  ]
+}
+
+/**
+ * Offsets arrive in time, and their answer comes when their sender has lost its membership, others have run its tasks, those too that the next transaction is of, which waits for that answer, and it has got them
+ * back. It has all of them in the beginning: the others go first, and come back when it stands still. When it wakes they give it some of its tasks back and take up the rest, and then they go again.
+ */
+function answerInTheNextMembership(random: SeededRandom, { instances, sessionTimeoutMs }: AimedOptions): Fault[] {
+  const atMs = within(random, SETTLED_MS)
+  const instance = random.integer(0, instances - 1)
+  const heldAtMs = atMs + 3_000
+  const pausedAtMs = heldAtMs + Math.floor(random.between(1_500, 2_500))
+  const goneMs = pausedAtMs + sessionTimeoutMs + Math.floor(random.between(4_500, 6_000))
+  const others = Array.from({ length: instances - 1 }, (_, i) => (instance + 1 + i) % instances)
+  // The request is held for a fifth of that, then the answer for all of it.
+  const forMs = Math.floor((sessionTimeoutMs + random.between(14_000, 16_000)) / 1.2)
+  return [
+    ...others.map((other): Fault => ({ kind: 'stop', atMs, instance: other, downMs: pausedAtMs + 500 - atMs, how: 'leave' })),
+    // One transaction has not ended when the next one sends its offsets: when it has, the one after that begins to wait for them.
+    { kind: 'hang-at', atMs: heldAtMs, instance, api: 'endTxn', nth: 1, what: 'answer', forMs: Math.floor(random.between(100, 600)), pausedMs: 0 },
+    { kind: 'hang-at', atMs: heldAtMs, instance, api: 'txnOffsetCommit', nth: 2, what: 'both', forMs, pausedMs: 0 },
+    { kind: 'pause', atMs: pausedAtMs, instance, forMs: sessionTimeoutMs + Math.floor(random.between(10, 500)) },
+    ...others.map((other): Fault => ({ kind: 'stop', atMs: goneMs, instance: other, downMs: 10_000, how: 'leave' })),
   ]
 }
 
@@ -89,6 +127,13 @@ function powerCutsInAStore(random: SeededRandom, { instances, durationMs }: Aime
   const cutAt = (atMs: number, failpoint: string, nth: number): Fault => ({ kind: 'kill-at', atMs: Math.floor(atMs), instance, failpoint, nth, downMs: Math.floor(random.logarithmic(10, 500)), disk: 'power-cut' })
   if (random.chance(0.5)) return [cutAt(random.between(0, 0.7 * durationMs), random.pick(['store.compaction.synced', 'store.compaction.retired', 'store.compaction.retired']), random.integer(1, 3))]
   return Array.from({ length: POWER_CUTS }, (_, i) => cutAt(((i + random.next()) * durationMs) / POWER_CUTS, 'store.changelog.appended', Math.floor(random.logarithmic(5, 60))))
+}
+
+/** Claims of single partitions, asked for long ago, are done now: of a write of several partitions one is fenced, and the others go on. */
+function lateClaimsOfOne(random: SeededRandom): Fault[] {
+  if (!random.chance(SINK_SHARE)) return []
+  const fromMs = within(random, SETTLED_MS)
+  return Array.from({ length: LATE_CLAIMS }, (_, i) => ({ kind: 'late-claim', atMs: Math.floor(fromMs + (i + random.next()) * LATE_CLAIMS_MS), pick: random.integer(0, 1_000_000) }))
 }
 
 /** What a sink and its database may make of each other. */

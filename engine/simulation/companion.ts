@@ -27,6 +27,8 @@ export interface Companion {
   /** Topics that it reads beside the outputs. The workload writes them too, the application does not know them, and they may be deleted and made anew. */
   readonly ownTopics?: readonly string[]
   start(ports: CompanionPorts): RunningCompanion
+  /** The database does now what one of its processes, perhaps dead since, asked for some time before. */
+  lateClaim?(pick: number): void
   /** What it still has to do when these are all the outputs there will be, with what is in its own topics; none: nothing. */
   left(outputs: readonly SimulatedRecord[]): readonly string[]
   /** What is wrong in the end, one line each. The outputs are those of `left`. */

@@ -1,7 +1,7 @@
 import { longAbsence, SCENES } from './fault-scenes.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { DatabaseTrouble } from './simulated-database.ts'
-import type { Fate } from './simulated-network.ts'
+import type { Fate, Held } from './simulated-network.ts'
 
 /** What goes wrong, and when. `instance` and `node` are numbers from 0 and 1. Times are milliseconds from the start. */
 export type Fault =
@@ -26,8 +26,8 @@ export type Fault =
   | { readonly kind: 'stall'; readonly atMs: number; readonly instance: number; readonly node: number; readonly forMs: number }
   /** The same, from the moment in which the `nth` request of one kind is on its way; between the instance and all nodes, or only the node that it is for. */
   | { readonly kind: 'stall-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly everyNode: boolean; readonly forMs: number }
-  /** The `nth` request of one kind, or its answer, is held, and with it its connection; the others go on. The process that sent it stands still for `pausedMs` from then on. */
-  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: 'request' | 'answer' | 'both'; readonly forMs: number; readonly pausedMs: number }
+  /** The `nth` request of one kind, or its answer, is held, and with it its connection; the others go on. The process that sent it stands still for `pausedMs` from then on. `joinedMs` after it was sent a stranger joins the group. */
+  | { readonly kind: 'hang-at'; readonly atMs: number; readonly instance: number; readonly api: string; readonly nth: number; readonly what: Held; readonly forMs: number; readonly pausedMs: number; readonly joinedMs?: number }
   /** A second process is started on the state directory of an instance, while the first one is there, and killed some time later. */
   | { readonly kind: 'twin'; readonly atMs: number; readonly instance: number; readonly forMs: number }
   /** The state directory of another instance is copied over that of this one, while it is down. */
@@ -48,6 +48,8 @@ export type Fault =
   | { readonly kind: 'companion-kill'; readonly atMs: number; readonly pick: number; readonly downMs: number }
   | { readonly kind: 'companion-pause'; readonly atMs: number; readonly pick: number; readonly forMs: number }
   | { readonly kind: 'database'; readonly atMs: number; readonly trouble: DatabaseTrouble; readonly forMs: number }
+  /** The companion's database does what a process of it asked for long ago: it claims one partition. */
+  | { readonly kind: 'late-claim'; readonly atMs: number; readonly pick: number }
   /** A topic that only the companion reads is deleted, and made anew in the same moment. */
   | { readonly kind: 'topic-made-anew'; readonly atMs: number; readonly pick: number }
   /** A changelog is compacted. */
@@ -165,6 +167,7 @@ function draw(kind: FaultKind, random: SeededRandom, { instances, nodes, duratio
     case 'companion-pause': return { kind, atMs, pick: random.integer(0, 1_000_000), forMs: pausedMs }
     case 'database': return { kind, atMs, trouble: random.pick(['away', 'silent', 'restarting']), forMs }
     case 'topic-made-anew':
+    case 'late-claim':
     case 'compact': return { kind, atMs, pick: random.integer(0, 1_000_000) }
     case 'grow': return { kind, atMs, pick: random.integer(0, 1_000_000), by: random.integer(1, 4) }
   }

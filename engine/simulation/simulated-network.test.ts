@@ -120,3 +120,16 @@ test('a request that hangs holds its own connection only', async () => {
     expect(scheduler.monotonicMs()).toBeGreaterThan(5_000)
   }
 })
+
+test('an answer that hangs and is lost: its sender learns nothing until then, and what was asked for is done', async () => {
+  const { scheduler, network, handled, answered, call } = world()
+  network.hangAt('produce', 1, { what: 'lost-answer', forMs: 5_000 })
+  call('hanging')
+  call('beside', { lane: 'y' })
+  await scheduler.run(() => answered.length === 1)
+  expect(answered).toEqual(['beside'])
+  expect(handled).toContain('hanging')
+  await scheduler.run(() => false)
+  expect(answered).toEqual(['beside', 'hanging lost'])
+  expect(scheduler.monotonicMs()).toBeGreaterThan(5_000)
+})

@@ -51,6 +51,9 @@ interface Treatment {
   readonly answerHeldMs: number
 }
 
+/** `both`: the request for a fifth of the time, the answer for all of it. `lost-answer`: the connection breaks when the time is over. */
+export type Held = 'request' | 'answer' | 'both' | 'lost-answer'
+
 export type Fate = 'answered' | 'request-lost' | 'answer-lost' | 'late'
 
 /** The network as one process sees it. */
@@ -107,10 +110,10 @@ export class ProcessNetwork implements SimulatedNetwork {
     this.#breaks.push({ api: api.toLowerCase(), left: nth, apply })
   }
 
-  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `both`: the request for a fifth of the time, the answer for all of it. `whenSent` is called when it is sent. */
-  hangAt(api: string, nth: number, { what, forMs, whenSent }: { what: 'request' | 'answer' | 'both'; forMs: number; whenSent?: () => void }): void {
+  /** The `nth` request of an API, or its answer, is held for some time, and with it only its connection. `whenSent` is called when it is sent. */
+  hangAt(api: string, nth: number, { what, forMs, whenSent }: { what: Held; forMs: number; whenSent?: () => void }): void {
     const requestHeldMs = what === 'request' ? forMs : what === 'both' ? forMs / 5 : 0
-    const treatment: Treatment = { fate: 'answered', requestHeldMs, answerHeldMs: what === 'request' ? 0 : forMs }
+    const treatment: Treatment = { fate: what === 'lost-answer' ? 'answer-lost' : 'answered', requestHeldMs, answerHeldMs: what === 'request' ? 0 : forMs }
     const apply = (): Treatment => {
       whenSent?.()
       return treatment
@@ -257,7 +260,7 @@ class Connection {
     if (this.#isEnded) return
     const { scheduler, process, delayMs } = this.#options
     const { fate, answerHeldMs } = request.treatment
-    if (fate === 'answer-lost') return this.end('the answer was lost', false)
+    if (fate === 'answer-lost') return answerHeldMs === 0 ? this.end('the answer was lost', false) : void scheduler.after(answerHeldMs, () => this.end('the answer was lost', false))
     this.#answerMs = Math.max(this.#answerMs, scheduler.monotonicMs() + delayMs() + answerHeldMs)
     scheduler.after(this.#answerMs - scheduler.monotonicMs(), () => {
       if (this.#isEnded) return

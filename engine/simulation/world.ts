@@ -259,7 +259,7 @@ export class World {
       case 'cut': return network?.cut()
       case 'stall': return network?.stall(fault.node, fault.forMs)
       case 'stall-at': return network?.stallAt(fault.api, fault.nth, { forMs: fault.forMs, nodes: fault.everyNode ? this.cluster.nodes : undefined })
-      case 'hang-at': return network?.hangAt(fault.api, fault.nth, { ...fault, whenSent: () => this.#pauseSoon(process, fault.pausedMs) })
+      case 'hang-at': return network?.hangAt(fault.api, fault.nth, { ...fault, whenSent: () => this.#sent(fault, process) })
       case 'twin':
         instance.startTwin()
         return this.#later(fault.forMs, () => instance.killTwin())
@@ -298,14 +298,11 @@ export class World {
         cluster.throttle(fault.waitMs)
         return this.#later(fault.forMs, () => cluster.throttle(0))
       case 'coordinator-move': return cluster.moveCoordinator(fault.pick % 2 === 0 ? 'group' : 'transaction', 1 + (fault.pick % shape.nodes))
-      case 'storm': {
-        const stranger = new Stranger({ cluster, scheduler: this.scheduler, groupId: this.#options.application.applicationId })
-        this.#strangers.push(stranger)
-        return void stranger.run(fault)
-      }
+      case 'storm': return this.#storm(fault)
       case 'grow': return this.#grow(fault)
       case 'companion-kill': return this.#companion(fault.pick)?.kill(fault.downMs)
       case 'companion-pause': return this.#pause(this.#companion(fault.pick)?.process, fault.forMs)
+      case 'late-claim': return this.#options.application.companion?.lateClaim?.(fault.pick)
       case 'database':
         this.database.trouble = fault.trouble
         return this.#later(fault.forMs, () => void (this.database.trouble = undefined))
@@ -366,9 +363,16 @@ export class World {
     instance.disk.copyFrom(other.disk)
   }
 
-  /** When what it has sent at this moment, and what it repeats soon because a coordinator was busy, has arrived. */
-  #pauseSoon(process: SimulatedProcess | undefined, forMs: number): void {
-    if (forMs > 0) this.#later(PAUSED_BEHIND_MS, () => this.#pause(process, forMs))
+  /** It is paused when what it has sent at this moment, and what it repeats soon because a coordinator was busy, has arrived. */
+  #sent({ pausedMs, joinedMs }: Extract<Fault, { kind: 'hang-at' }>, process: SimulatedProcess | undefined): void {
+    if (pausedMs > 0) this.#later(PAUSED_BEHIND_MS, () => this.#pause(process, pausedMs))
+    if (joinedMs !== undefined) this.#later(joinedMs, () => this.#storm({ everyMs: 100, forMs: 1 }))
+  }
+
+  #storm(fault: { everyMs: number; forMs: number }): void {
+    const stranger = new Stranger({ cluster: this.cluster, scheduler: this.scheduler, groupId: this.#options.application.applicationId })
+    this.#strangers.push(stranger)
+    void stranger.run(fault)
   }
 
   #pause(process: SimulatedProcess | undefined, forMs: number): void {

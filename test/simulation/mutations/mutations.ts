@@ -357,4 +357,28 @@ export const MUTATIONS: readonly Mutation[] = [
     find: `else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#reclaim(partition)`,
     replace: `else if (failure.reason === 'topic-recreated' || failure.reason === 'topic-missing') this.#fetcher.assign(partition, { offset: 0, leaderEpoch: undefined })`,
   },
+  {
+    name: 'a transaction goes on under a membership that it is not of',
+    file: 'engine/commit.ts',
+    find: 'if (current === undefined || membership.losses !== transaction.membershipsLost) throw',
+    replace: 'if (current === undefined) throw',
+  },
+  {
+    name: 'a member that the group went through a rebalance without keeps its tasks',
+    file: 'kafka/group-member.ts',
+    find: 'generationId > before + 1',
+    replace: 'generationId > before + Number.POSITIVE_INFINITY',
+  },
+  {
+    name: 'offsets that were not answered are sent again',
+    file: 'kafka/offset-sender.ts',
+    find: 'throw mayComeLate(',
+    replace: 'reason = mayComeLate(',
+  },
+  {
+    name: 'with transactions V1 the epoch is not raised',
+    file: 'kafka/transaction-admission.ts',
+    find: 'if (this.#isDoubtful && this.isEmpty) {',
+    replace: 'if (this.#isDoubtful && this.isEmpty && Number.isNaN(round)) {',
+  },
 ]
