@@ -176,6 +176,16 @@ test('the ids . and .. are asked for in the query: no path holds them', async ()
   expect((await get('/api/v1/trades/_?trade_id=')).statusCode).toBe(400)
 })
 
+test('an id in the query beside one in the path is 400, and nothing is deleted', async () => {
+  for (const [method, path] of [['DELETE', 'T1'], ['GET', 'T1'], ['GET', 'T1/versions'], ['GET', 'T1/timeline']] as const) {
+    const answer = await at.server.inject({ method, url: `/api/v1/trades/${path}?trade_id=T2` })
+    expect([answer.statusCode, answer.json().errors], `${method} ${path}`).toEqual([400, [{ parameter: 'trade_id', detail: 'only where the path has _' }]])
+  }
+  expect(at.sent).toEqual([])
+  for (const url of ['/api/v1/trades/_', '/api/v1/trades/_?trade_id=_']) await at.server.inject({ method: 'DELETE', url })
+  expect(at.sent.map(({ key }) => String(key))).toEqual(['_', '_'])
+})
+
 test('a timeline that is too long has the newest, and says what was cut', async () => {
   at.trades.rows = Array.from({ length: 501 }, (_, n) => ({ ...row(n + 1), trade_id: 'T1' }))
   at.events.documents = Array.from({ length: 600 }, (_, n) => ({ id: `a${n}`, timestampMs: 600_000 - n * 1_000, fields: { trade_id: 'T1' } }))
