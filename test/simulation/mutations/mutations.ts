@@ -375,10 +375,4 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'throw mayComeLate(',
     replace: 'reason = mayComeLate(',
   },
-  {
-    name: 'with transactions V1 the epoch is not raised',
-    file: 'kafka/transaction-admission.ts',
-    find: 'if (this.#isDoubtful && this.isEmpty) {',
-    replace: 'if (this.#isDoubtful && this.isEmpty && Number.isNaN(round)) {',
-  },
 ]
