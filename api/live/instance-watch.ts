@@ -22,6 +22,12 @@ export interface InstancesLook {
   readonly instances: readonly InstanceLook[]
 }
 
+/** What became of a command at a member; `error`: why it was not done. */
+export interface CommandOutcome {
+  readonly member: LiveMember
+  readonly error: string | undefined
+}
+
 export interface InstanceWatchOptions {
   readonly groups: Pick<GroupWatch, 'look'>
   readonly clock: Clock
@@ -58,7 +64,7 @@ export class InstanceWatch {
   }
 
   /** Asks every member of a group to do something; answers what became of it, member by member. */
-  async command(group: GroupLook, command: 'pause' | 'resume'): Promise<readonly { readonly member: LiveMember; readonly error: string | undefined }[]> {
+  async command(group: GroupLook, command: 'pause' | 'resume'): Promise<readonly CommandOutcome[]> {
     const told = await Promise.all(
       group.members.map(async (member) => {
         const answer = await this.#ask(member, { command })

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { afterAll, afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { ThreadSnapshot } from '../../engine/thread-statistics.ts'
 import { TRADE_TOPICS } from '../../topology/trade-topics.ts'
 import type { ProcessorStatus, SinkStatus } from '../queries/instance-status.ts'
@@ -150,6 +150,45 @@ test('pause and resume reach every instance; one that cannot be told is named', 
   const failed = await post('sinks/trades-sink-postgres/pause')
   expect([failed.statusCode, failed.json().detail]).toEqual([503, expect.stringMatching(/^1 of 2 instances could not be told \(s1: /)])
   expect(paused).toEqual([true, false])
+})
+
+test('a sink is paused first, and the answer waits for MongoDB two seconds at most', async () => {
+  const asked = Promise.withResolvers<void>()
+  const record = vi.spyOn(at.events, 'record').mockImplementation(({ eventType }) => {
+    if (eventType === 'SINK_PAUSED') asked.resolve()
+    return new Promise(() => {})
+  })
+  onTestFinished(() => record.mockRestore())
+  const done: string[] = []
+  const answers = { status: () => SINK, pause: () => void done.push('paused'), resume: () => void done.push('resumed') }
+  at.cluster.members.set('trades-sink-postgres', [{ instanceId: 's', address: await listen(answers), partitions: [] }])
+  const answer = post('sinks/trades-sink-postgres/pause')
+  await asked.promise
+  expect(done).toEqual(['paused'])
+  await at.clock.advance(2_000)
+  expect((await answer).statusCode).toBe(200)
+  record.mockRejectedValue(new Error('no primary'))
+  expect((await post('sinks/trades-sink-postgres/resume')).statusCode).toBe(200)
+})
+
+test('a pause is on record with whom it has reached, and not where it has reached nobody', async () => {
+  const pausable = await listen({ status: () => SINK, pause: () => {} })
+  const odd = await listen({ status: () => processor() })
+  const put = (...addresses: string[]) => at.cluster.members.set('trades-sink-postgres', addresses.map((address, n) => ({ instanceId: `s${n}`, address, partitions: [] })))
+  put(odd)
+  expect((await post('sinks/trades-sink-postgres/pause')).statusCode).toBe(503)
+  await at.clock.advance(1_000)
+  put(pausable, odd)
+  expect((await post('sinks/trades-sink-postgres/pause')).statusCode).toBe(503)
+  await at.clock.advance(1_000)
+  put(pausable)
+  expect((await post('sinks/trades-sink-postgres/pause')).statusCode).toBe(200)
+  const noted = at.events.recordedEvents.flatMap(({ eventType, severity, data }) => (eventType === 'SINK_PAUSED' ? [{ severity, data }] : []))
+  const of = { group: 'trades-sink-postgres', by: expect.any(String), told: ['s0'] }
+  expect(noted).toEqual([
+    { severity: 'warning', data: { ...of, failed: { s1: expect.stringContaining('pause means nothing here') } } },
+    { severity: 'info', data: { ...of, failed: {} } },
+  ])
 })
 
 const member = async (n: number, status: Partial<SinkStatus>) => ({ instanceId: `s${n}`, address: await listen({ status: () => ({ ...SINK, ...status }) }), partitions: [] })

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
-import { databaseCall } from '../databases/database-call.ts'
+import { sleep } from '../../ports/clock.ts'
 import type { TradeEvents } from '../databases/trade-events.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { nameOf } from '../live/group-members.ts'
 import type { GroupLook } from '../live/group-watch.ts'
-import type { InstanceLook } from '../live/instance-watch.ts'
+import type { CommandOutcome, InstanceLook } from '../live/instance-watch.ts'
 import type { Live } from '../live/live.ts'
 import { notFound, ProblemAnswer, ProblemError, unavailable } from '../problem.ts'
 import type { SinkStatus } from '../queries/instance-status.ts'
 import { RoleSchema } from './groups.ts'
 import { rounded } from './live.ts'
+
+/** How long an answer waits for the note of what was done. */
+const NOTE_MS = 2_000
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 
@@ -72,20 +75,29 @@ export function sinkRoutes(server: GatewayServer, gateway: Gateway, { live, even
       async handler(request) {
         const group = await sinkOf(request.params.group)
         if (group.members.length === 0) throw new ProblemError({ status: 409, name: 'not-running', title: 'No instance runs', detail: `nobody is in group ${group.group}: start the sink` })
-        await note(command, group.group, gateway.security.callerOf(request).name)
-        const failed = (await live.instances.command(group, command)).flatMap(({ member, error }) => (error === undefined ? [] : [`${nameOf(member)}: ${error}`]))
-        if (failed.length > 0) throw unavailable('instance-away', `${failed.length} of ${group.members.length} instances could not be told (${failed.join('; ')}), the others were; try again`)
-        const { instances } = await live.instances.look()
+        const told = await live.instances.command(group, command)
+        const failed = told.flatMap(({ member, error }) => (error === undefined ? [] : [`${nameOf(member)}: ${error}`]))
+        const noted = failed.length < told.length ? note(command, group.group, gateway.security.callerOf(request).name, told) : undefined
+        if (failed.length > 0) {
+          await noted
+          throw unavailable('instance-away', `${failed.length} of ${group.members.length} instances could not be told (${failed.join('; ')}), the others were; try again`)
+        }
+        const [{ instances }] = await Promise.all([live.instances.look(), noted])
         return sinkBody(group, instances)
       },
     })
   }
 
-  /** Who did it. An operator's hands are not bound because MongoDB is away: then it is not noted. */
-  async function note(command: 'pause' | 'resume', group: string, by: string): Promise<void> {
+  /** Who did it, and to whom. An operator's hands are not bound because MongoDB is away, or slow: it is noted once it is done, as far as it can be, and the answer waits a short time for that. */
+  async function note(command: 'pause' | 'resume', group: string, by: string, told: readonly CommandOutcome[]): Promise<void> {
     const eventType = command === 'pause' ? 'SINK_PAUSED' : 'SINK_RESUMED'
-    const event = { id: `${eventType}#${randomUUID()}`, eventType, severity: 'info' as const, tradeId: undefined, data: { group, by }, timestampMs: gateway.clock.now() }
-    await databaseCall('MongoDB', () => events.record(event)).catch(() => {})
+    const failed = Object.fromEntries(told.flatMap(({ member, error }) => (error === undefined ? [] : [[nameOf(member), error]])))
+    const data = { group, by, told: told.flatMap(({ member, error }) => (error === undefined ? [nameOf(member)] : [])), failed }
+    const isPartly = data.told.length < told.length
+    const recorded = events.record({ id: `${eventType}#${randomUUID()}`, eventType, severity: isPartly ? 'warning' : 'info', tradeId: undefined, data, timestampMs: gateway.clock.now() })
+    const over = new AbortController()
+    await Promise.race([recorded.catch(() => {}), sleep(gateway.clock, NOTE_MS, over.signal)])
+    over.abort()
   }
 
   async function sinkOf(name: string): Promise<GroupLook> {

@@ -163,8 +163,8 @@ describe.skipIf(brokersOfRun === undefined)('tradewind gateway, on processor, si
     const happened = async (query: string) => ((await call('GET', `/api/v1/operational-events?${query}`)).body['items'] as { event_type: string; data: object; timestamp: string }[])
     const events = await happened('limit=500')
     expect(events.filter(({ event_type: type }) => /^SINK_(PAUSED|RESUMED)$/.test(type)).map(({ event_type: type, data }) => [type, data])).toEqual([
-      ['SINK_RESUMED', { group: name, by: 'anonymous' }],
-      ['SINK_PAUSED', { group: name, by: 'anonymous' }],
+      ['SINK_RESUMED', { group: name, by: 'anonymous', told: [expect.any(String)], failed: {} }],
+      ['SINK_PAUSED', { group: name, by: 'anonymous', told: [expect.any(String)], failed: {} }],
     ])
     expect(events.map(({ event_type: type }) => type)).toEqual(expect.arrayContaining(['REBALANCED', 'SINK_STARTED']))
     const until = events.at(-1)?.timestamp ?? ''
