@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { databaseCall } from '../databases/database-call.ts'
+import type { EventDocument } from '../databases/trade-events.ts'
 import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { ProblemAnswer } from '../problem.ts'
 import { Moment, entryOf, momentOf, word } from './events.ts'
@@ -12,7 +13,7 @@ const EventSchema = Type.Object(
     id: Type.String(),
     timestamp: Type.String({ format: 'date-time' }),
     event_type: Type.String({
-      description: 'REBALANCED, SINK_PAUSED, SINK_RESUMED (with who did it); of the MongoDB sink: SINK_STARTED, SINK_STOPPED, SINK_FAILED, DATABASE_AWAY, DATABASE_BACK, DEAD_LETTERED, PARTITION_FENCED, RECORDS_LOST; DEAD_LETTER of a record without a key',
+      description: 'REBALANCED, SINK_PAUSED, SINK_RESUMED (with who did it); of the MongoDB sink: SINK_STARTED, SINK_STOPPED, SINK_FAILED, DATABASE_AWAY, DATABASE_BACK, DEAD_LETTERED, PARTITION_FENCED, RECORDS_LOST; DEAD_LETTER of a record without a key; UNKNOWN: not written by us',
     }),
     severity: Type.String({ description: 'info, warning, error' }),
     data: Type.Object({}, { additionalProperties: true }),
@@ -44,8 +45,14 @@ export function operationalEventRoutes(server: GatewayServer, gateway: Gateway, 
     async handler({ query: { event_type: eventType, severity, from, to, limit = DEFAULT_LIMIT } }) {
       const filter = { eventType, severity, fromMs: momentOf('from', from), toMs: momentOf('to', to) }
       const found = await databaseCall('MongoDB', () => events.operational(filter, limit))
-      // As `record` and the sink have written them.
-      return { items: found.map((document) => entryOf(document) as ReturnType<typeof entryOf> & { event_type: string; severity: string; data: Record<string, unknown> }) }
+      return { items: found.map(eventOf) }
     },
   })
+}
+
+/** Others may write into the collection, too: what has not the form of an event is shown as far as it goes, and does not take the whole answer with it. */
+function eventOf(document: EventDocument): Type.Static<typeof EventSchema> {
+  const { event_type: type, severity, data } = document.fields
+  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+  return { ...entryOf(document), event_type: typeof type === 'string' ? type : 'UNKNOWN', severity: typeof severity === 'string' ? severity : 'info', data: isObject ? { ...data } : {} }
 }
