@@ -9,7 +9,7 @@ import { tradeTopics } from '../../../topology/trade-topics.ts'
 import type { ActualRecord } from '../../model/compare.ts'
 import { topicsInMemory } from '../../support/topics-in-memory.ts'
 import { checkDeadLetters, readSinkLetters } from './check-dead-letters.ts'
-import { compareHistory, compareTradeVersions } from './check-rows.ts'
+import { compareTradeVersions } from './check-rows.ts'
 import { type RowChange, RowVersions } from './check-versions.ts'
 
 // The databases' own tables as lists: each check on rows as they should be, and with its promise broken in every way that there is.
@@ -102,13 +102,6 @@ test('trade_versions: the last content of each version; a row that is missing, t
   expect(compareTradeVersions(second ?? [], LOG).detail).toContain('version A/1 has no row')
   expect(compareTradeVersions([...VERSIONS, { id: 'A/3', book_id: 'B', counterparty_id: 'CP', source: '0@4' }], LOG).detail).toContain('expected no such row')
   expect(compareTradeVersions([...(first ?? []).map((row) => ({ ...row, source: '0@0' })), ...(second ?? [])], LOG).detail).toContain('version A/1 is B CP 0@0, expected B CP 0@1')
-})
-
-test('trade_history: a document for each record, none missing, none too much', () => {
-  const ids = LOG.map(({ offset }) => `id#0#${offset}`)
-  expect(compareHistory(ids, 'id', LOG)).toMatchObject({ held: true, detail: '4 documents, 4 records' })
-  expect(compareHistory(ids.slice(1), 'id', LOG).detail).toContain('record id#0#0 has no document')
-  expect(compareHistory([...ids, 'id#0#9'], 'id', LOG).detail).toContain('document id#0#9 has no record')
 })
 
 test('rows of PostgreSQL: version and offset go up; a lower version, an earlier offset, the same one once more are found', () => {

@@ -1,4 +1,3 @@
-import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { type Check, Differences } from '../../../cli/self-check/check.ts'
 import type { ActualRecord } from '../../model/compare.ts'
@@ -39,25 +38,4 @@ export function compareTradeVersions(rows: readonly VersionRow[], processed: rea
   }
   for (const id of expected.keys()) differences.add(`version ${id} has no row`)
   return differences.check('PostgreSQL trade_versions = the last content of each version', `${rows.length} rows, ${versions} versions`)
-}
-
-/** `trade_history`: one document for each record of `trade.processed`. */
-export async function checkHistory(url: string, topicId: string, processed: readonly ActualRecord[]): Promise<Check> {
-  const ids: string[] = []
-  const client = new MongoClient(url)
-  try {
-    for await (const { _id } of client.db().collection<{ _id: string }>('trade_history').find({}, { projection: { _id: 1 } })) ids.push(_id)
-  } finally {
-    await client.close()
-  }
-  return compareHistory(ids, topicId, processed)
-}
-
-/** `ids`: of the documents that there are. */
-export function compareHistory(ids: readonly string[], topicId: string, processed: readonly ActualRecord[]): Check {
-  const expected = new Set(processed.map(({ partition, offset }) => `${topicId}#${partition}#${offset}`))
-  const differences = new Differences()
-  for (const id of ids) if (!expected.delete(id)) differences.add(`document ${id} has no record`)
-  for (const id of expected) differences.add(`record ${id} has no document`)
-  return differences.check('MongoDB trade_history = trade.processed, one document each', `${ids.length} documents, ${processed.length} records`)
 }

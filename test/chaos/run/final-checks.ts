@@ -11,7 +11,9 @@ import { MAX_MESSAGE_BYTES, processingTimes, readInputs, readOutputs } from '../
 import { within } from './bounded.ts'
 import { checkAcknowledged } from './check-acknowledged.ts'
 import { checkDeadLetters, readSinkLetters } from './check-dead-letters.ts'
-import { checkHistory, checkTradeVersions } from './check-rows.ts'
+import { checkEvents } from './check-events.ts'
+import { checkHistory } from './check-history.ts'
+import { checkTradeVersions } from './check-rows.ts'
 import { checkStores, newest, openStores } from './check-stores.ts'
 import { checkTransactions } from './check-transactions.ts'
 import { checkVersionsOfRows, checkVersionsOfTopic } from './check-versions.ts'
@@ -46,7 +48,11 @@ export async function finalChecks(world: ChaosWorld, load: ForeignLoad, processi
     ['state stores and PostgreSQL trades = last trade.processed of each key', () => checkNewest(world, folders)],
     ['PostgreSQL trade_versions = the last content of each version', () => checkTradeVersions(direct.postgres, processed)],
     ['MongoDB audit = trade.audit', () => checkDocuments(client, databases.mongo, topics.audit)],
-    ['MongoDB trade_history = trade.processed, one document each', async () => checkHistory(databases.mongo, (await client.topics([topics.processed]))[0]?.topicId ?? '', processed)],
+    [
+      'MongoDB trade_history = trade.processed, one document each',
+      async () => checkHistory(databases.mongo, { topic: topics.processed, topicId: (await client.topics([topics.processed]))[0]?.topicId ?? '' }, processed),
+    ],
+    ['MongoDB trade_events = trade.expired, trade.repaired and trade.dead-letter, one document each', () => checkEvents(client, databases.mongo, topics)],
     ['sinks put aside what their database cannot keep, and nothing else', async () => checkDeadLetters(await readSinkLetters(client, topics.deadLetter), topics.processed, processed)],
     ['no partition has a hanging transaction', () => checkTransactions(client)],
   ]
