@@ -12,7 +12,7 @@ const ANSWER_WITHIN_MS = 5_000
 const EXPIRE_EVERY = 20
 /** No fault lasts as long: a gateway that does not take a trade by then, or does not know what became of it, does not come back. */
 const TAKEN_WITHIN_MS = 120_000
-/** Trades whose outcome is asked for at a time. Others are only looked for in the end. */
+/** Trades whose outcome is asked for at a time. The others, of an outage for instance, are asked for in the end. */
 const MOST_ASKED_FOR = 5
 
 export interface HttpReport {
@@ -26,6 +26,11 @@ export interface HttpReport {
   readonly settled: number
 }
 
+interface Taken {
+  readonly number: number
+  readonly requestId: string
+}
+
 interface Answer {
   readonly status: number
   readonly text: string
@@ -33,7 +38,7 @@ interface Answer {
 
 /**
  * New trades, one after the other, through the gateway. Each is repeated under its Idempotency-Key until it is taken: whatever was lost on the way, it may be created once only.
- * Of some the gateway is asked what became of them, until it says so.
+ * Of each the gateway is asked what became of it, until it says so: at once, or when no more trades are sent.
  */
 export class HttpLoad {
   /** Ids of trades that were taken, and of the one that may have been. */
@@ -44,6 +49,9 @@ export class HttpLoad {
   settledUpTo = -1
   #underWay: string | undefined
   readonly #asking = new Set<Promise<void>>()
+  /** For the end. */
+  readonly #unasked: Taken[] = []
+  /** What the gateway said last of trades that it took, as long as that is not SUCCESS. */
   readonly #notSettled = new Map<string, string>()
   #settled = 0
   #repeated = 0
@@ -51,9 +59,12 @@ export class HttpLoad {
   #lastAnswer = 'none'
   #lastExpiry = 'nothing'
   readonly #url: string
+  readonly #pause: (ms: number) => Promise<unknown>
 
-  constructor(url: string) {
+  /** `pause`: between requests. Default: a timer. */
+  constructor(url: string, pause: (ms: number) => Promise<unknown> = delay) {
     this.#url = url
+    this.#pause = pause
   }
 
   get report(): HttpReport {
@@ -70,7 +81,7 @@ export class HttpLoad {
     return this.#lastExpiry
   }
 
-  /** The last one is repeated until it is taken, and outcomes are asked for until they are told, also after `signal`. */
+  /** The last one is repeated until it is taken, and the outcome of each is asked for until it is told, also after `signal`. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const number = this.begun++
@@ -81,16 +92,21 @@ export class HttpLoad {
       while ((requestId = await this.#post(tradeId)) === undefined) {
         this.#repeated++
         if (performance.now() - startMs > TAKEN_WITHIN_MS) throw new RefusedError(`the gateway has not taken ${tradeId} within ${TAKEN_WITHIN_MS / 1000} s; its last answer: ${this.#lastAnswer.slice(0, 300)}`)
-        await delay(AGAIN_AFTER_MS)
+        await this.#pause(AGAIN_AFTER_MS)
       }
       this.#longestMs = Math.max(this.#longestMs, performance.now() - startMs)
       this.accepted.add(tradeId)
       this.#underWay = undefined
-      this.#askFor(number, requestId)
+      this.#notSettled.set(tradeId, 'nothing yet')
+      if (this.#asking.size < MOST_ASKED_FOR) this.#ask({ number, requestId })
+      else this.#unasked.push({ number, requestId })
       if (number % EXPIRE_EVERY === 0) await this.expire()
-      await delay(EVERY_MS)
+      await this.#pause(EVERY_MS)
     }
-    await Promise.all(this.#asking)
+    while (this.#asking.size > 0 || this.#unasked.length > 0) {
+      for (const taken of this.#unasked.splice(0, MOST_ASKED_FOR - this.#asking.size)) this.#ask(taken)
+      await Promise.race(this.#asking)
+    }
   }
 
   /** Lets expire what is due; answers how many trades, `undefined`: there is no answer. */
@@ -111,29 +127,28 @@ export class HttpLoad {
     return checkCreated({ taken: this.accepted, underWay: this.#underWay, notSettled: this.#notSettled }, audits)
   }
 
-  #askFor(number: number, requestId: string): void {
-    if (this.#asking.size >= MOST_ASKED_FOR) return
-    const asking = this.#outcomeOf(requestId).then((failure) => {
+  #ask({ number, requestId }: Taken): void {
+    const tradeId = `${PREFIX}${number}`
+    const asking = this.#isSuccess(requestId, (said) => this.#notSettled.set(tradeId, said)).then((isSuccess) => {
       this.#asking.delete(asking)
-      if (failure !== undefined) {
-        this.#notSettled.set(`${PREFIX}${number}`, failure)
-        return
-      }
+      if (!isSuccess) return
+      this.#notSettled.delete(tradeId)
       this.#settled++
       this.settledUpTo = Math.max(this.settledUpTo, number)
     })
     this.#asking.add(asking)
   }
 
-  /** `undefined`: SUCCESS; otherwise what the gateway says instead, or said last. */
-  async #outcomeOf(requestId: string): Promise<string | undefined> {
+  /** Until the gateway says so, or what it says is final, or took too long; `hear` is told each other answer. */
+  async #isSuccess(requestId: string, hear: (said: string) => void): Promise<boolean> {
     const startMs = performance.now()
     for (;;) {
-      const answer = await this.#fetch(`/api/v1/requests/${requestId}`, { headers: { prefer: 'wait=2' } }).catch((error: unknown) => ({ status: 0, text: String(error) }))
-      if (answer.status === 200 && answer.text.includes('"status":"SUCCESS"')) return undefined
-      const isFinal = [400, 404, 410].includes(answer.status) || answer.text.includes('"status":"FAILED"')
-      if (isFinal || performance.now() - startMs > TAKEN_WITHIN_MS) return `${answer.status} ${answer.text}`
-      await delay(AGAIN_AFTER_MS)
+      const { status, text } = await this.#fetch(`/api/v1/requests/${requestId}`, { headers: { prefer: 'wait=2' } }).catch((error: unknown) => ({ status: 0, text: String(error) }))
+      if (status === 200 && text.includes('"status":"SUCCESS"')) return true
+      hear(`${status} ${text}`)
+      const isFinal = [400, 404, 410].includes(status) || text.includes('"status":"FAILED"')
+      if (isFinal || performance.now() - startMs > TAKEN_WITHIN_MS) return false
+      await this.#pause(AGAIN_AFTER_MS)
     }
   }
 
