@@ -6,6 +6,7 @@ import { killLeftBehind } from '../../dev/test/left-behind.ts'
 import { type ChaosReport, markdownOf } from './run/chaos-report.ts'
 import { endByForce } from './run/end-by-force.ts'
 import { FAULT_KINDS } from './run/fault-kinds.ts'
+import { onInterruption } from './run/interruption.ts'
 import { checkLeftBehind } from './run/own-checks.ts'
 import { describeGoal } from './run/recovery-goals.ts'
 import { type ChaosOptions, runChaos } from './run/run-chaos.ts'
@@ -15,6 +16,8 @@ const HELP = `npm run chaos -- --minutes N --seed S   the trade store on real br
 
 Three brokers, three processors, two sinks of each kind, a gateway, PostgreSQL and MongoDB run on this machine, with proxies between them, while another client than ours sends
 trades. In the end everything heals, what was sent is worked off, and all that came out is compared. Exit code 0: every check held.
+
+Ctrl-C, or SIGTERM, ends the faults, and the end comes at once: everything heals, is worked off and compared. Ctrl-C once more ends all of it by force, without a report.
 
   --minutes N     how long faults are made (default 5); starting, draining and comparing take about one more
   --seed S        which faults, in which order, and which trades (default 1)
@@ -53,17 +56,25 @@ type Options = NonNullable<ReturnType<typeof readOptions>>
 async function run({ seed, minutes, rate, partitions, kinds, report: reportFolder, keep }: Options): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'tradewind-chaos-'))
   process.env[RUN_VARIABLE] = folder
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      endByForce(`${RUN_VARIABLE}=${folder}`, smallDiskFolder(folder))
-      process.stderr.write(`interrupted; data and logs: ${folder}\n`)
-      process.exit(INTERRUPTED)
-    })
-  }
   const startMs = performance.now()
   const onProgress = (line: string) => process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(5)} s  ${line}\n`)
+  const endEarly = new AbortController()
+  const byForce = () => {
+    endByForce(`${RUN_VARIABLE}=${folder}`, smallDiskFolder(folder))
+    process.stderr.write(`interrupted; data and logs: ${folder}\n`)
+    process.exit(INTERRUPTED)
+  }
+  onInterruption(process, {
+    first: () => {
+      onProgress('interrupted: no more faults; everything heals, is worked off and compared, as at the end of the time. Once more: it ends by force')
+      endEarly.abort()
+    },
+    second: byForce,
+  })
+  // The terminal is closed: there is nobody left whom the end could be told.
+  process.stdout.once('error', byForce)
   onProgress(`seed ${seed}, ${minutes} min; data in ${folder}`)
-  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, onProgress })
+  const report = await runAndEnd({ folder, seed, minutes, ratePerS: rate, partitions, kinds, endEarly: endEarly.signal, onProgress })
   mkdirSync(reportFolder, { recursive: true })
   const file = join(reportFolder, `chaos-${seed}`)
   writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)

@@ -10,7 +10,10 @@ import { TIMES } from './world.ts'
 
 export interface ChaosReport {
   readonly seed: number
+  /** That it was to last. */
   readonly minutes: number
+  /** Since the first fault could be, where somebody ended the faults before their time. */
+  readonly endedEarlyMs: number | undefined
   readonly ratePerS: number
   readonly partitions: number
   readonly folder: string
@@ -47,10 +50,10 @@ export function describeFault({ what, atS, together, answersLost, ...times }: Fa
 }
 
 export function markdownOf(report: ChaosReport): string {
-  const { seed, minutes, ratePerS, partitions, records, faults, http, unavailability, checks } = report
+  const { seed, minutes, endedEarlyMs, ratePerS, partitions, records, faults, http, unavailability, checks } = report
   return `# Chaos: seed ${seed}, ${minutes} min
 
-${report.held ? 'Every check held.' : '**Some checks did not hold.**'} Begun ${report.startedAt}; ${report.elapsedS.toFixed(0)} s in all, with starting, draining and comparing.
+${report.held ? 'Every check held.' : '**Some checks did not hold.**'} Begun ${report.startedAt}; ${report.elapsedS.toFixed(0)} s in all, with starting, draining and comparing.${endedEarlyMs === undefined ? '' : `\n**Ended early**, after ${seconds(endedEarlyMs)} of faults.`}
 
 Three brokers (KRaft, replication 3, min.insync.replicas 2), three processors, two sinks of each kind, a gateway, PostgreSQL, MongoDB (a replica set of three), on loopback, behind proxies. Load by kafkajs:
 ${ratePerS} records/s over ${partitions} partitions. Session ${TIMES.sessionTimeoutMs / 1000} s (sinks 10 s), transactions ${TIMES.transactionTimeoutMs / 1000} s.

@@ -36,6 +36,8 @@ export interface NemesisOptions {
   readonly http: HttpLoad
   readonly seed: number
   readonly durationMs: number
+  /** Aborted: the faults that there are end, and no more are made. */
+  readonly endEarly: AbortSignal
   /** Only these kinds. Default: all but those that have to be asked for. */
   readonly kinds?: readonly string[] | undefined
   readonly onFault: (record: FaultRecord) => void
@@ -74,6 +76,7 @@ export class Nemesis {
   readonly #options: NemesisOptions
   readonly #chance: Mulberry32
   #startMs = 0
+  #endedEarlyMs: number | undefined
   readonly #recoveries = new Set<Recovery>()
   readonly #kinds: readonly FaultKind[]
   #deck: FaultKind[] = []
@@ -85,17 +88,27 @@ export class Nemesis {
     this.#kinds = FAULT_KINDS.filter(({ name, onlyByName }) => (kinds === undefined ? onlyByName === undefined : kinds.includes(name)))
   }
 
+  /** Since the first fault could be, where the time was not up. `undefined`: it was, or is not over. */
+  get endedEarlyMs(): number | undefined {
+    return this.#endedEarlyMs
+  }
+
   /** Called when the watch has seen something new. */
   look(): void {
     for (const recovery of this.#recoveries) recovery.look()
   }
 
-  /** Until the time is up. Throws `NoRecoveryError`. */
+  /** Until the time is up, or the end is asked for. Throws `NoRecoveryError`. */
   async run(): Promise<void> {
+    const { durationMs, endEarly } = this.#options
     this.#startMs = performance.now()
-    for (let round = 0; performance.now() - this.#startMs < this.#options.durationMs || round <= DATE_TURNS_IN_ROUND; round++) {
+    for (let round = 0; performance.now() - this.#startMs < durationMs || round <= DATE_TURNS_IN_ROUND; round++) {
       await this.#pause(between(this.#chance, 200, 2_000))
-      await this.#round(round === DATE_TURNS_IN_ROUND)
+      if (!endEarly.aborted) await this.#round(round === DATE_TURNS_IN_ROUND)
+      if (endEarly.aborted) {
+        this.#endedEarlyMs = performance.now() - this.#startMs
+        return
+      }
     }
   }
 
@@ -106,7 +119,7 @@ export class Nemesis {
     const [{ kind, fault }] = injected as [Injected]
     if ((this.#chance.next() < TOGETHER || dateTurns) && this.#kinds.some(({ area }) => area !== kind.area)) {
       await this.#pause(between(this.#chance, 0, Math.max(500, fault.holdMs)))
-      injected.push(await this.#inject(this.#drawFault(kind)))
+      if (!this.#options.endEarly.aborted) injected.push(await this.#inject(this.#drawFault(kind)))
     }
     const lasted: number[] = []
     // The one that ends first is undone first.
@@ -205,7 +218,16 @@ export class Nemesis {
     return deck
   }
 
+  /** Over at once where the end is asked for. */
   async #pause(ms: number): Promise<void> {
-    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
+    const { endEarly } = this.#options
+    if (ms <= 0 || endEarly.aborted) return
+    const over = Promise.withResolvers<void>()
+    const timer = setTimeout(over.resolve, ms)
+    const end = () => over.resolve()
+    endEarly.addEventListener('abort', end)
+    await over.promise
+    endEarly.removeEventListener('abort', end)
+    clearTimeout(timer)
   }
 }

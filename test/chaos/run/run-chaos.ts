@@ -31,6 +31,8 @@ export interface ChaosOptions {
   readonly partitions: number
   /** Kinds of faults. Default: all but those that have to be asked for. */
   readonly kinds?: readonly string[] | undefined
+  /** Aborted: the faults end now, and what follows is as at the end of the time. Default: they have their time. */
+  readonly endEarly?: AbortSignal
   readonly onProgress: (line: string) => void
 }
 
@@ -94,6 +96,7 @@ class ChaosRun {
     nemesis = new Nemesis({
       ...{ world, watch, load, http, seed },
       durationMs: options.minutes * 60_000,
+      endEarly: options.endEarly ?? new AbortController().signal,
       kinds: options.kinds,
       onStart: (what) => onProgress(`  ${what}`),
       onFault: (record) => onProgress(describeFault(record)),
@@ -125,11 +128,11 @@ class ChaosRun {
     const { sent, acknowledgedCount: acknowledged, unknown } = this.#load
     const { audits } = this.#watch
     const held = checks.every((check) => check.held)
-    const faults = this.#nemesis.records
+    const { records: faults, endedEarlyMs } = this.#nemesis
     const impossible = [...this.#nemesis.impossible]
     const answersLost = this.#world.allProxies.reduce((sum, { lost }) => sum + lost, 0)
     const records = { sent, acknowledged, givenUp: unknown, committedAuditEntries: audits }
-    return { seed, minutes, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, http: this.#http.report, unavailability, restarts: this.#world.fleet.unasked, checks, goals: recoveryGoals(faults, TIMES.sessionTimeoutMs) }
+    return { seed, minutes, endedEarlyMs, ratePerS, partitions, folder, held, records, faults, impossible, answersLost, http: this.#http.report, unavailability, restarts: this.#world.fleet.unasked, checks, goals: recoveryGoals(faults, TIMES.sessionTimeoutMs) }
   }
 
   async #faults(): Promise<UnavailabilityReport> {
@@ -192,6 +195,6 @@ class ChaosRun {
 
   get #status(): string {
     const { sent, acknowledgedCount, unknown } = this.#load
-    return `  ${sent} sent, ${acknowledgedCount} acknowledged, ${unknown} given up, ${this.#watch.audits} committed; ${this.#nemesis.records.length} faults; gateway: ${this.#http.accepted.size} taken, last answer ${this.#http.lastAnswer.slice(0, 160)}`
+    return `  ${sent} sent, ${acknowledgedCount} acknowledged, ${unknown} given up, ${this.#watch.audits} committed; ${this.#nemesis.records.length} faults; gateway: ${this.#http.accepted.size} taken, ${this.#http.report.settled} known to have succeeded, last answer ${this.#http.lastAnswer.slice(0, 160)}`
   }
 }
