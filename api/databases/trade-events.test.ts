@@ -8,7 +8,7 @@ interface Found {
 }
 
 /** MongoDB with these documents in each collection: what is asked is only sorted by time, and limited. */
-function eventsOn(documents: readonly Found[], limits: number[] = []): MongoTradeEvents {
+function eventsOn(documents: readonly Found[], limits: number[] = [], closed: number[] = []): MongoTradeEvents {
   const find = () => {
     let found = [...documents]
     const cursor = {
@@ -22,6 +22,13 @@ function eventsOn(documents: readonly Found[], limits: number[] = []): MongoTrad
         return cursor
       },
       toArray: async () => found,
+      async *[Symbol.asyncIterator]() {
+        try {
+          yield* found
+        } finally {
+          closed.push(found.length)
+        }
+      },
     }
     return cursor
   }
@@ -31,9 +38,15 @@ function eventsOn(documents: readonly Found[], limits: number[] = []): MongoTrad
 
 const document = (n: number, fields: object = {}) => ({ _id: `e${n}`, timestamp: new Date(n * 1_000), ...fields })
 
-test('of what is too much of one trade the newest is found, the oldest of it first', async () => {
-  const found = await eventsOn([3, 1, 4, 2].map((n) => document(n))).ofTrade('audit', 'T1', 3)
-  expect(found.map(({ id }) => id)).toEqual(['e2', 'e3', 'e4'])
+test('of what is too much of one trade the newest is found, and the cursor is closed when somebody has enough', async () => {
+  const closed: number[] = []
+  const events = eventsOn([3, 1, 4, 2].map((n) => document(n)), [], closed)
+  expect((await Array.fromAsync(events.ofTrade('audit', 'T1', 3))).map(({ id }) => id)).toEqual(['e4', 'e3', 'e2'])
+  for await (const { id } of events.ofTrade('audit', 'T1', 3)) {
+    expect([id, closed]).toEqual(['e4', [3]])
+    break
+  }
+  expect(closed).toEqual([3, 3])
 })
 
 test('of what is recorded of dead letters the newest is found, so much for each of them', async () => {
@@ -44,7 +57,7 @@ test('of what is recorded of dead letters the newest is found, so much for each 
 
 test('numbers that a double cannot keep come out with all digits, wherever they stand', async () => {
   const fields = { notional: Long.fromString('9223372036854775807'), legs: [{ rate: Decimal128.fromString('1.10'), more: [Long.fromString('-9007199254740993')] }], odd: Decimal128.fromString('NaN'), at: new Date(0), nothing: null, n: 1.5 }
-  const [found] = await eventsOn([document(1, fields)]).ofTrade('trade_history', 'T1', 1)
+  const [found] = await Array.fromAsync(eventsOn([document(1, fields)]).ofTrade('trade_history', 'T1', 1))
   const { timestamp: _, ...rest } = found?.fields ?? {}
   expect(JSON.stringify(rest)).toBe('{"notional":9223372036854775807,"legs":[{"rate":1.10,"more":[-9007199254740993]}],"odd":"NaN","at":"1970-01-01T00:00:00.000Z","nothing":null,"n":1.5}')
 })

@@ -46,8 +46,8 @@ export interface OperationalEvent {
 /** Audit entries and events as MongoDB has them: eventually consistent. */
 export interface TradeEvents {
   audit(filter: AuditFilter, page: { readonly after: EventKey | undefined; readonly limit: number }): Promise<readonly EventDocument[]>
-  /** What is kept of one trade in a collection, the newest so many at most; the oldest of them first. */
-  ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]>
+  /** What is kept of one trade in a collection, the newest so many at most, the newest first. Read as it is taken: whoever has enough stops. */
+  ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): AsyncIterable<EventDocument>
   /** Adds an operational event to `trade_events`, which no record stands for; one whose id is there already is left as it is. */
   record(event: OperationalEvent): Promise<void>
   /** Operational events whose id begins like this, the oldest first; of too many the newest, 100 for each beginning. */
@@ -94,9 +94,10 @@ export class MongoTradeEvents implements TradeEvents {
     return [...found, ...inOrder(whole), ...cut].map(documentOf)
   }
 
-  async ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): Promise<readonly EventDocument[]> {
-    const found = await this.#collection(collection).find({ trade_id: { $eq: tradeId } }, { maxTimeMS: MAX_MS }).sort({ timestamp: -1 }).limit(limit).toArray()
-    return found.reverse().map(documentOf)
+  async *ofTrade(collection: 'audit' | 'trade_history' | 'trade_events', tradeId: string, limit: number): AsyncGenerator<EventDocument, void> {
+    // MongoDB gives 16 MB at a time at most. A loop that is left closes the cursor.
+    const found = this.#collection(collection).find({ trade_id: { $eq: tradeId } }, { maxTimeMS: MAX_MS }).sort({ timestamp: -1 }).limit(limit)
+    for await (const document of found) yield documentOf(document)
   }
 
   async record({ id, eventType, severity, tradeId, data, timestampMs }: OperationalEvent): Promise<void> {

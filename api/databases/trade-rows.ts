@@ -20,8 +20,8 @@ export interface Page<Key> {
 export interface TradeRows {
   list(filter: TradeFilter, page: Page<string>): Promise<readonly ListedRow[]>
   versions(tradeId: string, page: Page<number>): Promise<readonly VersionRow[]>
-  /** The newest so many, the oldest of them first. */
-  newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]>
+  /** The newest first; `after`: the lowest version of the page before. */
+  newestVersions(tradeId: string, page: Page<number>): Promise<readonly VersionRow[]>
   /** The row of a trade, deleted or not. */
   row(tradeId: string): Promise<StoredRow | undefined>
   /** How many there are, by `live`, `expired`, `deleted`. */
@@ -54,6 +54,9 @@ const TRADE_JSON = `(coalesce(attributes, '{}'::jsonb) || jsonb_build_object('tr
 
 const COUNTS = `SELECT count(*) FILTER (WHERE NOT deleted AND NOT expired)::float8 AS live, count(*) FILTER (WHERE NOT deleted AND expired)::float8 AS expired, count(*) FILTER (WHERE deleted)::float8 AS deleted FROM trades`
 
+/** A version is an int of PostgreSQL. */
+const ABOVE_ALL_VERSIONS = 2_147_483_648
+
 /** The statement of a list: by key, never by offset, so that what is written meanwhile moves no page. */
 export function listStatement(filter: TradeFilter, { after, limit }: Page<string>): { text: string; values: unknown[] } {
   const values: unknown[] = []
@@ -78,6 +81,11 @@ export function versionsStatement(tradeId: string, { after, limit }: Page<number
   return { text, values: [tradeId, after ?? 0, limit] }
 }
 
+export function newestVersionsStatement(tradeId: string, { after, limit }: Page<number>): { text: string; values: unknown[] } {
+  const text = `SELECT version, ${TRADE_JSON} FROM trade_versions WHERE trade_id = $1 AND version < $2::bigint ORDER BY version DESC LIMIT $3`
+  return { text, values: [tradeId, after ?? ABOVE_ALL_VERSIONS, limit] }
+}
+
 export class PostgresTradeRows implements TradeRows {
   readonly #pool: pg.Pool
 
@@ -93,9 +101,8 @@ export class PostgresTradeRows implements TradeRows {
     return (await this.#pool.query<VersionRow>(versionsStatement(tradeId, page))).rows
   }
 
-  async newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]> {
-    const text = `SELECT version, ${TRADE_JSON} FROM trade_versions WHERE trade_id = $1 ORDER BY version DESC LIMIT $2`
-    return (await this.#pool.query<VersionRow>({ text, values: [tradeId, limit] })).rows.reverse()
+  async newestVersions(tradeId: string, page: Page<number>): Promise<readonly VersionRow[]> {
+    return (await this.#pool.query<VersionRow>(newestVersionsStatement(tradeId, page))).rows
   }
 
   async row(tradeId: string): Promise<StoredRow | undefined> {

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { readCursor, writeCursor } from '../cursor.ts'
+import { byPages } from '../databases/by-pages.ts'
 import { databaseCall } from '../databases/database-call.ts'
 import type { TradeEvents } from '../databases/trade-events.ts'
 import type { TradeFilter, TradeRows } from '../databases/trade-rows.ts'
@@ -8,6 +9,7 @@ import { allow, type Gateway, type GatewayServer } from '../gateway-parts.ts'
 import { badRequest, notFound, ProblemAnswer } from '../problem.ts'
 import { ConsistencyHeader } from '../read-your-write.ts'
 import { TRADE_ID_QUERY, TradeIdParams, tradeIdOf } from '../trade-id.ts'
+import { ANSWER_BYTES, type Taken, withinBudget } from '../within-budget.ts'
 import { STORED_TRADE_EXAMPLE, StoredTradeSchema } from './trades.ts'
 
 export interface Databases {
@@ -33,6 +35,7 @@ const Trades = Type.Object(
 )
 const Errors = { 400: ProblemAnswer, 503: ProblemAnswer }
 const DEFAULT_LIMIT = 50
+const BUDGET = { bytes: ANSWER_BYTES, textOf: ({ json }: { readonly json: string }) => json }
 /** An int of PostgreSQL. */
 const LARGEST_VERSION = 2_147_483_647
 
@@ -51,7 +54,7 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
     schema: {
       operationId: 'listTrades',
       summary: 'Trades, page by page, by trade_id',
-      description: 'Eventually consistent. A page is stable under writes: no trade is shown twice or left out because another one was written.',
+      description: 'Eventually consistent. A page is stable under writes: no trade is shown twice or left out because another one was written. It ends early at 8 MB.',
       tags: ['queries'],
       headers: ConsistencyHeader,
       querystring: Type.Object({ book: Type.Optional(identifier('B1')), counterparty: Type.Optional(identifier('CP-1')), ...FILTER, ...PAGE }, strict),
@@ -66,6 +69,7 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
     schema: {
       operationId: 'listBook',
       summary: 'The trades of a book, page by page',
+      description: 'A page ends early at 8 MB.',
       tags: ['queries'],
       params: Type.Object({ id: identifier('B1') }),
       headers: ConsistencyHeader,
@@ -81,6 +85,7 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
     schema: {
       operationId: 'listVersions',
       summary: 'All versions of a trade, each with its last accepted content, from the lowest',
+      description: 'A page ends early at 8 MB.',
       tags: ['queries'],
       params: TradeIdParams,
       headers: ConsistencyHeader,
@@ -94,9 +99,10 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       const id = tradeIdOf(request)
       const seen = cursor === undefined ? undefined : readCursor<[number]>(cursor, [LARGEST_VERSION])[0]
       const after = from === undefined ? seen : Math.max(from - 1, seen ?? 0)
-      const rows = await databaseCall('PostgreSQL', () => trades.versions(id, { after, limit: limit + 1 }))
-      if (rows.length === 0 && seen === undefined) throw notFound(`no version of trade ${JSON.stringify(id)} ${from === undefined ? '' : `from ${from} on `}is known`)
-      await sendPage(reply, rows, limit, ({ version }) => [version])
+      const rows = byPages({ read: (page) => databaseCall('PostgreSQL', () => trades.versions(id, page)), keyOf: ({ version }) => version, after, most: limit + 1 })
+      const page = await withinBudget(rows, { limit, ...BUDGET })
+      if (page.taken.length === 0 && seen === undefined) throw notFound(`no version of trade ${JSON.stringify(id)} ${from === undefined ? '' : `from ${from} on `}is known`)
+      await sendPage(reply, page, ({ version }) => [version])
     },
   })
 
@@ -107,8 +113,8 @@ export function listRoutes(server: GatewayServer, gateway: Gateway, { trades }: 
       ])
     }
     const after = cursor === undefined ? undefined : readCursor<[string]>(cursor, ['string'])[0]
-    const rows = await databaseCall('PostgreSQL', () => trades.list(filter, { after, limit: limit + 1 }))
-    await sendPage(reply, rows, limit, (row) => [row.trade_id])
+    const rows = byPages({ read: (page) => databaseCall('PostgreSQL', () => trades.list(filter, page)), keyOf: (row) => row.trade_id, after, most: limit + 1 })
+    await sendPage(reply, await withinBudget(rows, { limit, ...BUDGET }), (row) => [row.trade_id])
   }
 }
 
@@ -116,18 +122,11 @@ function filterOf({ expired, maturity_from: maturityFrom, maturity_to: maturityT
   return { expired, maturityFrom, maturityTo }
 }
 
-/** One row more than the page was asked for: it says that there is another page. */
-async function sendPage<Row extends { readonly json: string }>(
-  reply: FastifyReply,
-  rows: readonly Row[],
-  limit: number,
-  keyOf: (row: Row) => readonly (string | number)[],
-): Promise<void> {
-  const items = rows.slice(0, limit)
-  const last = items.at(-1)
-  const next = rows.length > limit && last !== undefined ? JSON.stringify(writeCursor(keyOf(last))) : 'null'
+async function sendPage<Row>(reply: FastifyReply, { taken, isCut }: Taken<Row>, keyOf: (row: Row) => readonly (string | number)[]): Promise<void> {
+  const last = taken.at(-1)
+  const next = isCut && last !== undefined ? JSON.stringify(writeCursor(keyOf(last.item))) : 'null'
   await reply
     .type('application/json; charset=utf-8')
     .serializer(String)
-    .send(`{"items":[${items.map(({ json }) => json).join(',')}],"next":${next}}`)
+    .send(`{"items":[${taken.map(({ text }) => text).join(',')}],"next":${next}}`)
 }

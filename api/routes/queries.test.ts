@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { GatewayFixture, JSON_TYPE } from '../testing/gateway-fixture.ts'
 import { TRADE } from '../testing/gateway-fixture.ts'
 
@@ -196,6 +196,53 @@ test('a timeline that is too long has the newest, and says what was cut', async 
   at.trades.rows.length = 500
   at.events.documents.length = 500
   expect((await get('/api/v1/trades/T1/timeline')).json().truncated).toEqual({ audit: false, states: false, events: false, versions: false })
+})
+
+/** A value of 900 KB. */
+const FILLING = 'x'.repeat(900_000)
+const large = (n: number) => ({ ...row(n), json: `{"version":${n},"filling":"${FILLING}"}` })
+
+test('a page of large values ends early, and the next one goes on; no more is read at a time than fits the heap', async () => {
+  const asked = [vi.spyOn(at.trades, 'list'), vi.spyOn(at.trades, 'versions')] as const
+  onTestFinished(() => asked.forEach((spy) => spy.mockRestore()))
+  const rows = Array.from({ length: 10 }, (_, n) => large(n + 1))
+  for (const [path, idOf] of [['trades', (n: number) => `T${n + 100}`], ['trades/T1/versions', () => 'T1']] as const) {
+    at.trades.rows = rows.map((one) => ({ ...one, trade_id: idOf(one.version) }))
+    const pages: number[][] = []
+    for (let cursor = ''; ; ) {
+      const answer = await get(`/api/v1/${path}?limit=500${cursor}`)
+      expect([answer.statusCode, answer.body.length < 9_000_000]).toEqual([200, true])
+      const { items, next } = answer.json<{ items: { version: number }[]; next: string | null }>()
+      pages.push(items.map(({ version }) => version))
+      if (next === null) break
+      cursor = `&cursor=${next}`
+    }
+    expect(pages.map(({ length }) => length), path).toEqual([8, 2])
+    expect(pages.flat()).toEqual(rows.map(({ version }) => version))
+  }
+  const limits = [...asked[0].mock.calls, ...asked[1].mock.calls].map(([, { limit }]) => limit)
+  expect(Math.max(...limits)).toBeLessThanOrEqual(50)
+})
+
+test('a timeline of large values has the newest that fit, says what was cut, and reads no more', async () => {
+  at.trades.rows = Array.from({ length: 100 }, (_, n) => ({ ...large(n + 1), trade_id: 'T1' }))
+  let taken = 0
+  const documents = vi.spyOn(at.events, 'ofTrade').mockImplementation(async function* (collection) {
+    for (let n = 100; n > 0; n--) {
+      if (collection === 'audit' && n < 100) return
+      taken++
+      yield { id: `${collection}${n}`, timestampMs: n * 1_000, fields: { trade_id: 'T1', filling: FILLING } }
+    }
+  })
+  const versions = vi.spyOn(at.trades, 'newestVersions')
+  onTestFinished(() => [documents, versions].forEach((spy) => spy.mockRestore()))
+  const answer = await get('/api/v1/trades/T1/timeline')
+  expect([answer.statusCode, answer.body.length < 11_000_000]).toEqual([200, true])
+  const found = answer.json()
+  expect(found.versions.map(({ version }: { version: number }) => version)).toEqual([99, 100])
+  expect(found.events.map(({ id }: { id: string }) => id)).toEqual(['trade_history99', 'trade_events99', 'audit100', 'trade_history100', 'trade_events100'])
+  expect(found.truncated).toEqual({ audit: false, states: true, events: true, versions: true })
+  expect([taken, versions.mock.calls.length]).toEqual([1 + 3 + 3, 1])
 })
 
 test('a timeline keeps all digits of the numbers in a trade', async () => {

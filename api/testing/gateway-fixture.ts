@@ -157,9 +157,12 @@ export class MemoryRows implements TradeRows {
     return this.rows.filter(({ trade_id, version }) => trade_id === tradeId && version > after).slice(0, limit)
   }
 
-  async newestVersions(tradeId: string, limit: number): Promise<readonly VersionRow[]> {
+  async newestVersions(tradeId: string, { after = Number.POSITIVE_INFINITY, limit }: Page<number>): Promise<readonly VersionRow[]> {
     if (this.isAway) throw new Error('connect ECONNREFUSED')
-    return this.rows.filter(({ trade_id }) => trade_id === tradeId).slice(-limit)
+    return this.rows
+      .filter(({ trade_id, version }) => trade_id === tradeId && version < after)
+      .toReversed()
+      .slice(0, limit)
   }
 
   async row(tradeId: string): Promise<StoredRow | undefined> {
@@ -197,12 +200,9 @@ export class MemoryEvents implements TradeEvents {
     return this.documents.filter(({ timestampMs, id }) => after === undefined || timestampMs < after.timestampMs || (timestampMs === after.timestampMs && id < after.id)).slice(0, limit)
   }
 
-  async ofTrade(collection: string, tradeId: string, limit: number): Promise<readonly EventDocument[]> {
+  async *ofTrade(collection: string, tradeId: string, limit: number): AsyncGenerator<EventDocument, void> {
     const from = collection === 'audit' ? this.documents : collection === 'trade_events' ? this.tradeEvents : []
-    return from
-      .filter(({ fields }) => fields['trade_id'] === tradeId)
-      .slice(0, limit)
-      .reverse()
+    yield* from.filter(({ fields }) => fields['trade_id'] === tradeId).slice(0, limit)
   }
 
   async operational({ eventType, severity, fromMs = 0, toMs = Number.POSITIVE_INFINITY }: OperationalFilter, limit: number): Promise<readonly EventDocument[]> {

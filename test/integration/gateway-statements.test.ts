@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { GATEWAY_MIGRATIONS, PostgresClaims } from '../../api/databases/claims.ts'
-import { listStatement, type TradeFilter, versionsStatement } from '../../api/databases/trade-rows.ts'
+import { listStatement, newestVersionsStatement, type TradeFilter, versionsStatement } from '../../api/databases/trade-rows.ts'
 import pg from 'pg'
 import { migrate } from '../../sinks/postgres/migrate.ts'
 import { TRADE_MIGRATIONS } from '../../sinks/postgres/migrations.ts'
@@ -52,9 +52,11 @@ describe.skipIf(postgresUrl === undefined)('statements of the gateway', { timeou
   })
 
   test('the versions of a trade are found by its key', async () => {
-    const text = await plan(versionsStatement('T1', { after: 1, limit: 51 }))
-    expect(text).toContain('trade_versions_pkey')
-    expect(text).not.toContain('Seq Scan')
+    for (const statement of [versionsStatement('T1', { after: 1, limit: 51 }), newestVersionsStatement('T1', { after: undefined, limit: 51 }), newestVersionsStatement('T1', { after: 3, limit: 51 })]) {
+      const text = await plan(statement)
+      expect(text).toContain('trade_versions_pkey')
+      expect(text).not.toContain('Seq Scan')
+    }
   })
 
   test('a key is claimed once, whoever claims it and however often at a time', async () => {
