@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { HeldMemory } from '../thread-statistics.ts'
 import { overdraft } from './memory-watch.ts'
 
-const SETTINGS = { maxBufferedBytes: 1_000, producers: 2 } as const
+const SETTINGS = { maxBufferedBytes: 1_000, producers: 2, nodes: 3 } as const
 
 function holding(part: Partial<HeldMemory>): HeldMemory {
   return { queues: [], fetchedChunks: 0, commitsInFlight: 0, open: { number: 1, bytes: 0, isFull: false }, ...part }
@@ -15,8 +15,8 @@ test('a queue may pass its limit by one chunk, and by what was under way then', 
 })
 
 test('chunks that wait, and commits, are counted', () => {
-  expect(overdraft(holding({ fetchedChunks: 3, commitsInFlight: 2 }), undefined, SETTINGS)).toBeUndefined()
-  expect(overdraft(holding({ fetchedChunks: 4 }), undefined, SETTINGS)).toBe('4 fetched chunks wait, 3 may')
+  expect(overdraft(holding({ fetchedChunks: 6, commitsInFlight: 2 }), undefined, SETTINGS)).toBeUndefined()
+  expect(overdraft(holding({ fetchedChunks: 7 }), undefined, SETTINGS)).toBe('7 fetched chunks wait, 6 may')
   expect(overdraft(holding({ commitsInFlight: 3 }), undefined, SETTINGS)).toBe('3 transactions are being committed by 2 producers')
 })
 

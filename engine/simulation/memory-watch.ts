@@ -5,6 +5,8 @@ import type { InstanceSettings, SimulatedInstance } from './simulated-instance.t
 export interface MemoryWatchOptions {
   readonly instances: readonly SimulatedInstance[]
   readonly settings: InstanceSettings
+  /** Of the cluster. */
+  readonly nodes: number
   readonly scheduler: Scheduler
   readonly violations: string[]
 }
@@ -14,6 +16,8 @@ const LOOK_MS = 50
 const LOOKS = 100_000
 /** Of one partition: the chunk with which the limit is passed, and what the fetcher had under way then, an answer that waits and one that is on its way. */
 const CHUNKS_BEYOND = 3
+/** Answers of one node that may wait to be taken, each with one chunk of a partition. A partition whose leader moves while nobody takes them may have such chunks of every node (seed 115). */
+const ANSWERS_OF_NODE = 2
 
 /** Looks again and again whether the stream threads keep no more than they promise. The first time that one does not is told. */
 export class MemoryWatch {
@@ -38,7 +42,7 @@ export class MemoryWatch {
     const { held, starts, name } = instance
     if (held === undefined || this.#told.has(instance)) return
     const before = this.#before.get(instance)
-    const fault = overdraft(held, before?.starts === starts ? before.held : undefined, this.#options.settings)
+    const fault = overdraft(held, before?.starts === starts ? before.held : undefined, { ...this.#options.settings, nodes: this.#options.nodes })
     this.#before.set(instance, { starts, held })
     if (fault === undefined) return
     this.#told.add(instance)
@@ -46,13 +50,15 @@ export class MemoryWatch {
   }
 }
 
+type Bounds = Pick<InstanceSettings, 'maxBufferedBytes' | 'producers'> & Pick<MemoryWatchOptions, 'nodes'>
+
 /** What is beyond its bounds; `before`: at the last look at the same thread. */
-export function overdraft(held: HeldMemory, before: HeldMemory | undefined, { maxBufferedBytes, producers }: Pick<InstanceSettings, 'maxBufferedBytes' | 'producers'>): string | undefined {
+export function overdraft(held: HeldMemory, before: HeldMemory | undefined, { maxBufferedBytes, producers, nodes }: Bounds): string | undefined {
   for (const { topic, partition, chunkBytes } of held.queues) {
     const bytes = sum(chunkBytes.slice(0, -CHUNKS_BEYOND))
     if (bytes > maxBufferedBytes) return `${topic}-${partition} was fetched although ${bytes} bytes were waiting, and ${maxBufferedBytes} may`
   }
-  const chunks = CHUNKS_BEYOND * Math.max(1, held.queues.length)
+  const chunks = ANSWERS_OF_NODE * nodes * Math.max(1, held.queues.length)
   if (held.fetchedChunks > chunks) return `${held.fetchedChunks} fetched chunks wait, ${chunks} may`
   if (held.commitsInFlight > producers) return `${held.commitsInFlight} transactions are being committed by ${producers} producers`
   const { open } = held

@@ -171,7 +171,7 @@ export class World {
     for (const companion of this.companions) companion.start()
     if (this.#cleanerMs !== undefined) void this.#cleanEvery(this.#cleanerMs)
     const { instances, scheduler, violations } = this
-    new MemoryWatch({ instances, scheduler, violations, settings: this.#settings }).start()
+    new MemoryWatch({ instances, scheduler, violations, settings: this.#settings, nodes: this.shape.nodes }).start()
   }
 
   apply(fault: Fault): void {

@@ -192,6 +192,13 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'tasks: new Set([...tasks, ...moving, ...(this.#latest?.tasks ?? [])]), since',
   },
   {
+    name: 'the time of a catch-up is written with whatever the list held before',
+    file: 'stores/log-store/log-store.ts',
+    find: `      this.#list.reset()
+      await this.#append({ ...at, caughtUpMs: nowMs })`,
+    replace: '      await this.#append({ ...at, caughtUpMs: nowMs })',
+  },
+  {
     name: 'a tombstone is dropped while an older segment lives',
     file: 'stores/log-store/compaction.ts',
     find: 'this.#keepTombstones = !options.isOldest',
