@@ -84,11 +84,13 @@ function contentOf(record: CommittedCursor): { timestamp: number; key: Buffer | 
   }
 }
 
+const DAY_MS = 86_400_000
+
 /**
  * When a record was processed is known only where its audit entry says so: where it is stamped with another time than the input's. That matters where the input was
- * stamped a moment ahead: whether it lay in the future depends on the moment of processing. The comparison holds such a time against the span of the run.
+ * stamped a moment ahead, or nearly a day before: whether it lay in the future, or within the day, depends on the moment of processing. The comparison holds such a time against the span of the run.
  */
-export function processingTimes(actual: readonly ActualRecord[], { toMs }: ModelRun['processing']): (input: ModelInput) => number {
+export function processingTimes(actual: readonly ActualRecord[], { fromMs, toMs }: ModelRun['processing']): (input: ModelInput) => number {
   const stamps = new Map<string, number>()
   for (const { topic, timestamp, value } of actual) {
     if (topic !== 'trade.audit' || value === null) continue
@@ -97,6 +99,9 @@ export function processingTimes(actual: readonly ActualRecord[], { toMs }: Model
   }
   return ({ partition, offset, timestamp }) => {
     const stamp = stamps.get(`${partition}@${offset}`) ?? timestamp
-    return stamp === timestamp || stamp > toMs ? toMs : stamp
+    if (stamp !== timestamp) return Math.min(stamp, toMs)
+    // It kept the input's time: in a run of an hour a record of 23 hours was not yet a day old when it was processed, and is in the end.
+    const oldestMs = timestamp + DAY_MS
+    return oldestMs < fromMs ? toMs : Math.min(oldestMs, toMs)
   }
 }
