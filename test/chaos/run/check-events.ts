@@ -8,6 +8,7 @@ import type { ActualRecord } from '../../model/compare.ts'
 import { JsonNumber, type JsonValue } from '../../model/json.ts'
 import { textOf } from '../../model/message.ts'
 import { DocumentComparison, type Fields, objectOf, type StoredDocument, traceOf } from './document-comparison.ts'
+import { storedDocuments } from './stored-documents.ts'
 
 /** What a record of each topic is as an event. */
 const KINDS = {
@@ -25,7 +26,7 @@ export async function checkEvents(client: KafkaClient, url: string, topics: Even
   const mongo = new MongoClient(url)
   try {
     const events = new EventComparison(records, topics)
-    for await (const document of mongo.db().collection<StoredDocument>('trade_events').find({}, { batchSize: 10_000 })) events.add(document)
+    for await (const document of storedDocuments(mongo.db(), 'trade_events')) events.add(document)
     return events.check()
   } finally {
     await mongo.close()

@@ -3,6 +3,7 @@ import type { Check } from '../../../cli/self-check/check.ts'
 import type { ActualRecord } from '../../model/compare.ts'
 import { type JsonValue, JsonNumber } from '../../model/json.ts'
 import { DocumentComparison, type Fields, objectOf, type StoredDocument, traceOf } from './document-comparison.ts'
+import { storedDocuments } from './stored-documents.ts'
 
 /** Where the records come from, as documents say it. */
 export interface HistorySource {
@@ -19,7 +20,7 @@ export async function checkHistory(url: string, { topic, topicId }: Omit<History
     const generations = await client.db().collection<{ _id: string; generation: number }>('sink_generations').find().toArray()
     const generation = generations.find(({ _id }) => _id.endsWith(` ${topicId}`))?.generation ?? 0
     const comparison = historyComparison({ topic, topicId, generation }, processed)
-    for await (const document of client.db().collection<StoredDocument>('trade_history').find({}, { batchSize: 10_000 })) comparison.add(document)
+    for await (const document of storedDocuments(client.db(), 'trade_history')) comparison.add(document)
     return checkOf(comparison)
   } finally {
     await client.close()
